@@ -1,0 +1,1 @@
+"""Texts, pairs and dialogues: read, cleaned, split and stored as a corpus."""

@@ -1,0 +1,26 @@
+"""Errors a person can act on: what was wrong, where, and what to do next."""
+
+
+class CubeError(Exception):
+    """Base of every error caused by input, settings or files, never by a bug.
+
+    The command line prints it as a sentence or two and exits with `exit_code`.
+    """
+
+    exit_code = 2
+
+
+class ConfigError(CubeError):
+    """A setting is unknown, out of range or contradicts another."""
+
+
+class DataError(CubeError):
+    """A data file cannot be used as a whole (single bad rows are quarantined instead)."""
+
+
+class TeacherError(CubeError):
+    """The teacher's weights cannot be found, verified or loaded."""
+
+
+class ModelError(CubeError):
+    """A saved cube cannot be loaded, or does not fit the teacher or the vectors at hand."""

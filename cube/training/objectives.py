@@ -1,0 +1,57 @@
+"""Losses. Shapes: B batch, D embedding dimension; vectors need not be normalised."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+
+def same_answer_mask(
+    questions: Int[Tensor, " batch"], answers: Int[Tensor, " batch"]
+) -> Bool[Tensor, "batch batch"]:
+    """Mark the pairs (i, j), i != j, where answer j is also right for question i.
+
+    They would be false negatives: the same answer twice in a batch, or one question with two
+    right answers.
+    """
+    same = (answers[:, None] == answers[None, :]) | (questions[:, None] == questions[None, :])
+    return same.fill_diagonal_(False)
+
+
+def contrastive_loss(
+    predictions: Float[Tensor, "batch dim"],
+    targets: Float[Tensor, "batch dim"],
+    false_negatives: Bool[Tensor, "batch batch"],
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """InfoNCE over the batch (van den Oord et al. 2018): each prediction picks its own target."""
+    predictions = functional.normalize(predictions, dim=-1)
+    targets = functional.normalize(targets, dim=-1)
+    logits = (predictions @ targets.T) / temperature
+    logits = logits.masked_fill(false_negatives, -torch.inf)
+    return functional.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+
+
+def cosine_loss(
+    predictions: Float[Tensor, "batch dim"], targets: Float[Tensor, "batch dim"]
+) -> Float[Tensor, ""]:
+    """Mean of 1 - cos, in [0, 2]."""
+    return 1 - functional.cosine_similarity(predictions, targets, dim=-1).mean()
+
+
+def corrupt(
+    vectors: Float[Tensor, "batch dim"], noise: float, dropped: float, generator: torch.Generator
+) -> Float[Tensor, "batch dim"]:
+    """Add a Gaussian noise vector of expected length `noise` x the row's own, then zero dimensions.
+
+    Args:
+        vectors: clean rows.
+        noise: expected length of the noise relative to the row's.
+        dropped: share of dimensions set to zero, each row its own.
+        generator: CPU generator; equal states give equal corruption on every device.
+    """
+    scale = noise * vectors.norm(dim=-1, keepdim=True) / vectors.shape[1] ** 0.5
+    shape = vectors.shape
+    normal = torch.randn(shape, generator=generator).to(vectors.device)
+    kept = (torch.rand(shape, generator=generator) >= dropped).to(vectors.device)
+    return (vectors + scale * normal) * kept
