@@ -98,12 +98,17 @@ class StageConfig(Section):
 
     name: str = Field(min_length=1, pattern=r"^[a-z0-9_-]+$")
     mode: Literal["autoencoder", "mixed", "dialogue"]
-    max_steps: int = Field(ge=1)
+    max_steps: int = Field(1_500, ge=1)
+    max_epochs: int = Field(150, ge=1, description="passes over the pairs; the smaller budget rules")
     learning_rate: float = Field(1e-3, gt=0, le=1)
     autoencoder_share: Share | None = Field(
         None, description="weight of restoring against answering; null: 1, 0.5 or 0 by mode"
     )
-    patience: int = Field(8, ge=1, description="validations without a better score that end it")
+    patience: int = Field(15, ge=1, description="validations without a better score that end it")
+
+    def budget(self, steps_per_epoch: int) -> int:
+        """Most steps the stage may take."""
+        return min(self.max_steps, self.max_epochs * steps_per_epoch)
 
     @property
     def restoring_weight(self) -> float:
@@ -117,15 +122,17 @@ class TrainingConfig(Section):
     """The curriculum and the optimiser."""
 
     seed: int = 0
-    batch_size: int = Field(256, ge=2, le=65_536)
+    batch_size: int = Field(1024, ge=2, le=65_536)
     temperature: float = Field(0.05, gt=0, le=10)
     cosine_weight: float = Field(0.2, ge=0, le=100)
-    weight_decay: float = Field(0.01, ge=0, le=10)
+    weight_decay: float = Field(
+        10.0, ge=0, le=1_000, description="pull towards the identity, times the learning rate"
+    )
     warmup_share: Share = Field(0.1, description="share of a stage's steps with a rising rate")
     clip_norm: float = Field(1.0, gt=0)
     ema_decay: float = Field(0.98, ge=0, lt=1, description="averaging of weights; 0: none")
     noise: float = Field(
-        0.75, ge=0, le=10, description="length of the noise vector relative to the embedding's"
+        0.4, ge=0, le=10, description="length of the noise vector relative to the embedding's"
     )
     dropped_dimensions: Share = Field(0.1, description="share of dimensions zeroed in the noise")
     validate_every: int = Field(20, ge=1, description="steps between validations")
@@ -133,9 +140,9 @@ class TrainingConfig(Section):
     device: str = "cpu"
     stages: list[StageConfig] = Field(
         [
-            StageConfig(name="autoencoder", mode="autoencoder", max_steps=200),
-            StageConfig(name="mixed", mode="mixed", max_steps=200),
-            StageConfig(name="dialogue", mode="dialogue", max_steps=800),
+            StageConfig(name="autoencoder", mode="autoencoder", max_steps=200, max_epochs=100),
+            StageConfig(name="mixed", mode="mixed", max_steps=100, max_epochs=60),
+            StageConfig(name="dialogue", mode="dialogue", max_steps=1_500, max_epochs=150),
         ],
         min_length=1,
     )

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from cube.config import StageConfig
 
 
-def learning_rate(stage: StageConfig, step: int, warmup_share: float) -> float:
+def learning_rate(peak: float, step: int, budget: int, warmup_share: float) -> float:
     """Return the rate at a step of a stage: linear warm-up, then half a cosine down to zero.
 
     Args:
-        stage: gives the peak and the budget.
+        peak: highest rate.
         step: counted from 0 within the stage.
+        budget: steps of the stage.
         warmup_share: share of the budget spent rising.
     """
-    warmup = max(1, round(stage.max_steps * warmup_share))
+    warmup = max(1, round(budget * warmup_share))
     if step < warmup:
-        return stage.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / max(1, stage.max_steps - warmup)
-    return stage.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(1, budget - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
 @dataclass
@@ -37,9 +38,9 @@ class StageProgress:
         else:
             self.stale += 1
 
-    def finished(self, stage: StageConfig) -> str | None:
+    def finished(self, stage: StageConfig, budget: int) -> str | None:
         """Return why the stage is over (budget, plateau), or None."""
-        if self.step >= stage.max_steps:
+        if self.step >= budget:
             return "budget"
         if self.stale >= stage.patience:
             return "plateau"

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cube import storage
 from cube.config import CoreConfig, StageConfig, TrainingConfig
+from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import first_right_ranks, reciprocal_ranks
 from cube.lattice.core import Cube
 from cube.training.checkpoint import load_checkpoint, save_checkpoint
@@ -93,7 +94,7 @@ class Trainer:
         saved_at = time.monotonic()
         while self.progress.stage < len(self.config.stages):
             stage = self.config.stages[self.progress.stage]
-            if reason := self.progress.finished(stage):
+            if reason := self.progress.finished(stage, self._budget(stage)):
                 self._end_stage(stage, reason)
                 self._save()
                 continue
@@ -106,10 +107,16 @@ class Trainer:
         self.cube.load_state_dict(self.best["weights"])
         return self.cube, self._result()
 
+    def run_steps(self, stage: StageConfig, steps: int) -> None:
+        """Take steps of one stage without validating; what the speed measurement times."""
+        for _ in range(steps):
+            self._step(stage)
+
     # One step -----------------------------------------------------------------------------------
 
     def _step(self, stage: StageConfig) -> None:
-        rate = learning_rate(stage, self.progress.step, self.config.warmup_share)
+        warmup = self.config.warmup_share
+        rate = learning_rate(stage.learning_rate, self.progress.step, self._budget(stage), warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -158,6 +165,9 @@ class Trainer:
 
     def _gather(self, rows: np.ndarray) -> Tensor:
         return torch.from_numpy(self.data.gather(rows)).to(self.device)
+
+    def _budget(self, stage: StageConfig) -> int:
+        return stage.budget(self.epoch_steps)
 
     # Averaged weights ---------------------------------------------------------------------------
 
@@ -284,7 +294,7 @@ class _Validation:
     def __init__(self, data: TrainingSet, config: TrainingConfig):
         self._task = data.validation
         self._questions = data.gather(self._task.questions)
-        self._bank = _normalized(data.gather(self._task.bank))
+        self._bank = normalized(data.gather(self._task.bank))
         self._clean = data.gather(data.validation_texts)
         generator = torch.Generator().manual_seed(_stream_seed(config.seed, _FIXED_NOISE, 0))
         noise = (config.noise, config.dropped_dimensions)
@@ -294,11 +304,7 @@ class _Validation:
         predictions = cube.apply_to(self._questions)
         mrr = reciprocal_ranks(first_right_ranks(predictions, self._bank, self._task)).mean()
         restored = cube.apply_to(self._corrupted)
-        return float(mrr), float((restored * _normalized(self._clean)).sum(axis=1).mean())
-
-
-def _normalized(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return float(mrr), float((restored * normalized(self._clean)).sum(axis=1).mean())
 
 
 def _stream_seed(seed: int, stream: int, step: int) -> int:

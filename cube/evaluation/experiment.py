@@ -1,0 +1,90 @@
+"""What is judged: one matrix of vectors, pairs into it, a split, and the slices of its test part."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from cube.config import SplitConfig
+from cube.data.corpus import Corpus
+from cube.data.splits import Split
+from cube.evaluation.ranking import RetrievalTask
+from cube.teacher.vectors import Vectors
+from cube.training.dataset import TrainingSet, make_training_set
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a training and its evaluation read.
+
+    Attributes:
+        vectors: matrix all rows point into.
+        questions: question row of every pair.
+        answers: answer row of every pair; equal rows are one answer.
+        splits: `Split` of every pair.
+        slices: test pairs by slice, as positions among the pairs.
+        context: rows of the turns before, by pair; empty where there are none.
+    """
+
+    vectors: Float[np.ndarray, "rows dim"]
+    questions: Int[np.ndarray, " pairs"]
+    answers: Int[np.ndarray, " pairs"]
+    splits: Int[np.ndarray, " pairs"]
+    slices: dict[str, np.ndarray]
+    context: list[list[int]] = field(default_factory=list)
+
+    @classmethod
+    def from_corpus(cls, corpus: Corpus, vectors: Vectors, config: SplitConfig) -> "Experiment":
+        """Split a corpus whose vectors are laid out."""
+        splits = corpus.splits(config)
+        return cls(
+            vectors.matrix,
+            corpus.questions,
+            corpus.answers,
+            splits,
+            corpus.test_slices(splits),
+            corpus.pairs["context"].to_pylist(),
+        )
+
+    @cached_property
+    def training_set(self) -> TrainingSet:
+        """Training and validation rows."""
+        return make_training_set(self.vectors, self.questions, self.answers, self.splits)
+
+    @cached_property
+    def bank(self) -> Int[np.ndarray, " A"]:
+        """Rows of all distinct answers: what every test question is ranked against."""
+        return np.unique(self.answers)
+
+    def task(self, slice_name: str) -> RetrievalTask:
+        """Retrieval of a slice's questions among all answers."""
+        pairs = self.slices[slice_name]
+        return RetrievalTask.from_pairs(
+            self.questions[pairs],
+            self.answers[pairs],
+            self.bank,
+            known_questions=self.questions,
+            known_answers=self.answers,
+        )
+
+    def gather(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n dim"]:
+        """Return rows of the matrix as float32."""
+        return np.asarray(self.vectors[rows], np.float32)
+
+    @cached_property
+    def centre(self) -> "Centre":
+        """Means over the training pairs."""
+        train = self.splits == Split.TRAIN
+        return Centre(
+            self.gather(np.unique(self.questions[train])).mean(axis=0),
+            self.gather(np.unique(self.answers[train])).mean(axis=0),
+        )
+
+
+@dataclass(frozen=True)
+class Centre:
+    """Mean question and mean answer of the training data."""
+
+    question: Float[np.ndarray, " dim"]
+    answer: Float[np.ndarray, " dim"]

@@ -1,0 +1,139 @@
+"""A saved cube: one folder that holds all a prediction needs.
+
+    model.safetensors   weights of the core
+    centring.safetensors  mean question and mean answer of the training data
+    config.json         core, dimension, teacher and its fingerprints, what it was trained on
+    README.md           the model card
+    bank/               texts and vectors of the training answers (absent without texts)
+    reference.npy       a sample of training questions, for drift
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from safetensors.torch import load_file as load_weights
+from safetensors.torch import save as dump_weights
+
+from cube import __version__, storage
+from cube.config import CoreConfig, TeacherConfig
+from cube.errors import ModelError
+from cube.evaluation.experiment import Centre
+from cube.lattice.core import Cube
+from cube.teacher.encoder import Teacher
+
+FORMAT = 1
+REFERENCE_ROWS = 4_096
+
+
+@dataclass(frozen=True)
+class SavedCube:
+    """A loaded model folder."""
+
+    folder: Path
+    cube: Cube
+    centre: Centre
+    config: dict[str, Any]
+
+    @property
+    def teacher_config(self) -> TeacherConfig | None:
+        """The teacher it was trained over; None if it was trained on stored vectors."""
+        teacher = self.config["teacher"]
+        return None if teacher is None else TeacherConfig.model_validate(teacher)
+
+    def check_teacher(self, teacher: Teacher) -> None:
+        """Refuse a teacher whose vectors are not the ones this cube was trained on.
+
+        Raises:
+            ModelError: when any fingerprint differs.
+        """
+        if teacher.fingerprints != self.config["fingerprints"]:
+            raise ModelError(
+                f"{self.folder} was trained over another teacher than {teacher.config.model!r}: "
+                "weights, pooling, prompts, length or normalisation differ. Use the teacher named "
+                "in its config.json or train again."
+            )
+
+    def bank(self) -> tuple[list[str], np.ndarray]:
+        """Return texts and vectors of the answers it can give.
+
+        Raises:
+            ModelError: when the model was trained without texts.
+        """
+        if not (self.folder / "bank").is_dir():
+            raise ModelError(f"{self.folder} holds no answers: it was trained on vectors alone.")
+        texts = pq.read_table(self.folder / "bank" / "texts.parquet")["text"].to_pylist()
+        return texts, np.load(self.folder / "bank" / "vectors.npy", allow_pickle=False)
+
+    def reference(self) -> np.ndarray:
+        """Return the sample of training questions, shape (rows, dim)."""
+        return np.load(self.folder / "reference.npy", allow_pickle=False)
+
+
+def save_model(
+    folder: Path,
+    cube: Cube,
+    centre: Centre,
+    reference: np.ndarray,
+    teacher: Teacher | None,
+    trained_on: dict[str, Any],
+    card: str,
+    bank: tuple[list[str], np.ndarray] | None = None,
+) -> None:
+    """Write a model folder whole; an older one of that name is replaced."""
+    import shutil
+
+    config = {
+        "format": FORMAT,
+        "cube_version": __version__,
+        "dimension": cube.dimension,
+        "shape": list(cube.reshaper.shape),
+        "parameters": cube.num_parameters,
+        "core": cube.config.model_dump(mode="json"),
+        "teacher": teacher.config.model_dump(mode="json") if teacher else None,
+        "fingerprints": teacher.fingerprints if teacher else None,
+        "trained_on": trained_on,
+    }
+    weights = {name: value.cpu().contiguous() for name, value in cube.state_dict().items()}
+    means = {"question": centre.question, "answer": centre.answer}
+    if folder.exists():
+        shutil.rmtree(folder)
+    with storage.atomic_folder(folder) as temporary:
+        storage.write_bytes(temporary / "model.safetensors", dump_weights(weights))
+        storage.write_bytes(temporary / "centring.safetensors", save(means))
+        storage.write_json(temporary / "config.json", config)
+        storage.write_bytes(temporary / "README.md", card.encode())
+        np.save(temporary / "reference.npy", reference)
+        if bank is not None:
+            (temporary / "bank").mkdir()
+            texts, vectors = bank
+            pq.write_table(pa.table({"text": texts}), temporary / "bank" / "texts.parquet")
+            np.save(temporary / "bank" / "vectors.npy", vectors)
+
+
+def load_model(folder: Path) -> SavedCube:
+    """Load a model folder.
+
+    Raises:
+        ModelError: when a file is missing, broken or of a later format.
+    """
+    needed = ("config.json", "model.safetensors", "centring.safetensors")
+    missing = [name for name in needed if not (folder / name).is_file()]
+    if missing:
+        raise ModelError(f"{folder} is not a saved cube: {', '.join(missing)} missing.")
+    try:
+        config = storage.read_json(folder / "config.json")
+        if config["format"] != FORMAT:
+            raise ModelError(f"{folder} has format {config['format']}, this version reads {FORMAT}.")
+        cube = Cube(config["dimension"], CoreConfig.model_validate(config["core"]))
+        cube.load_state_dict(load_weights(folder / "model.safetensors"))
+        means = load_file(folder / "centring.safetensors")
+        centre = Centre(means["question"], means["answer"])
+    except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{folder} is broken: {error}") from None
+    return SavedCube(folder, cube.eval(), centre, config)

@@ -1,0 +1,108 @@
+"""A run: one folder that remembers what it was made of, so every step needs only its path.
+
+    runs/<run id>/
+        run.json, config.yaml     identity, digests and paths; the resolved config
+        checkpoints/, metrics.jsonl, training.json, timings.json
+        model/                    the trained cube, see `cube.model`
+        baselines/, seeds/        further trainings for the comparison
+        evaluation.json, validation/, drift/, report/index.html
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cube import __version__, storage
+from cube.config import Config, dump_config, load_config
+from cube.data.corpus import Corpus
+from cube.errors import DataError
+from cube.evaluation.experiment import Experiment
+from cube.teacher.vectors import Vectors
+
+FORMAT = 1  # part of every run's identity: raise it when equal settings train another cube
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder."""
+
+    folder: Path
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Identity: id, creation time, digests, and the paths of corpus and vectors."""
+        path = self.folder / "run.json"
+        if not path.is_file():
+            raise DataError(f"{self.folder} is not a run folder: run.json is missing.")
+        return storage.read_json(path)
+
+    @cached_property
+    def config(self) -> Config:
+        """The resolved config the run was made with."""
+        return load_config(self.folder / "config.yaml")
+
+    @property
+    def run_id(self) -> str:
+        """Name of the folder."""
+        return self.facts["id"]
+
+    @property
+    def version(self) -> str:
+        """Version its model gets in the registry: date of creation and digest."""
+        return f"{self.facts['created'][:10].replace('-', '')}-{self.facts['digest'][:8]}"
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """Texts and pairs."""
+        return Corpus(self.config.home / "corpora" / self.facts["corpus"])
+
+    @cached_property
+    def vectors(self) -> Vectors:
+        """The matrix of their vectors."""
+        return Vectors(self.config.home / "vectors" / self.facts["vectors"])
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """Vectors, pairs and splits together."""
+        return Experiment.from_corpus(self.corpus, self.vectors, self.config.data.splits)
+
+    def read(self, name: str) -> Any:
+        """Return a JSON file of the run, or None if it is not there."""
+        path = self.folder / name
+        return storage.read_json(path) if path.is_file() else None
+
+    def write(self, name: str, value: Any) -> None:
+        """Write a JSON file of the run, atomically."""
+        storage.write_json(self.folder / name, value)
+
+
+def open_run(config: Config, corpus: Corpus, vectors: Vectors) -> Run:
+    """Return the run of this config on these vectors: a new folder, or the one already there.
+
+    The same settings on the same vectors are the same run, so a retry goes on where the last
+    attempt stopped and an unchanged night trains nothing.
+    """
+    identity = {
+        "format": FORMAT,
+        "vectors": vectors.digest,
+        "splits": config.data.splits.model_dump(mode="json"),
+        "core": config.core.model_dump(mode="json"),
+        "training": config.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+    }
+    digest = storage.digest_of(identity)
+    run_id = f"{config.name}-{digest[:10]}"
+    folder = config.home / "runs" / run_id
+    storage.write_bytes(folder / "config.yaml", dump_config(config).encode())
+    if not (folder / "run.json").is_file():
+        facts = {
+            "id": run_id,
+            "digest": digest,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "corpus": corpus.digest,
+            "vectors": vectors.digest,
+            "cube_version": __version__,
+        }
+        storage.write_json(folder / "run.json", facts)
+    return Run(folder)
