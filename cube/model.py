@@ -1,11 +1,11 @@
 """A saved cube: one folder that holds all a prediction needs.
 
-    model.safetensors   weights of the core
-    centring.safetensors  mean question and mean answer of the training data
-    config.json         core, dimension, teacher and its fingerprints, what it was trained on
-    README.md           the model card
-    bank/               texts and vectors of the training answers (absent without texts)
-    reference.npy       a sample of training questions, for drift
+model.safetensors   weights of the core
+centring.safetensors  mean question and mean answer of the training data
+config.json         core, dimension, teacher and its fingerprints, what it was trained on
+README.md           the model card
+bank/               texts and vectors of the training answers (absent without texts)
+reference.npy       a sample of training questions, for drift
 """
 
 from dataclasses import dataclass
@@ -129,7 +129,9 @@ def load_model(folder: Path) -> SavedCube:
     try:
         config = storage.read_json(folder / "config.json")
         if config["format"] != FORMAT:
-            raise ModelError(f"{folder} has format {config['format']}, this version reads {FORMAT}.")
+            raise ModelError(
+                f"{folder} has format {config['format']}, this version reads {FORMAT}."
+            )
         cube = Cube(config["dimension"], CoreConfig.model_validate(config["core"]))
         cube.load_state_dict(load_weights(folder / "model.safetensors"))
         means = load_file(folder / "centring.safetensors")

@@ -1,8 +1,8 @@
 """The registry: immutable versions of a model and a pointer to its champion.
 
-    models/<name>/<version>/   a model folder, never changed once it is there
-    models/<name>/champion     the version that serves, replaced atomically
-    models/<name>/history.jsonl  every promotion: when, which, why
+models/<name>/<version>/   a model folder, never changed once it is there
+models/<name>/champion     the version that serves, replaced atomically
+models/<name>/history.jsonl  every promotion: when, which, why
 """
 
 import json

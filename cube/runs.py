@@ -1,11 +1,11 @@
 """A run: one folder that remembers what it was made of, so every step needs only its path.
 
-    runs/<run id>/
-        run.json, config.yaml     identity, digests and paths; the resolved config
-        checkpoints/, metrics.jsonl, training.json, timings.json
-        model/                    the trained cube, see `cube.model`
-        baselines/, seeds/        further trainings for the comparison
-        evaluation.json, validation/, drift/, report/index.html
+runs/<run id>/
+    run.json, config.yaml     identity, digests and paths; the resolved config
+    checkpoints/, metrics.jsonl, training.json, timings.json
+    model/                    the trained cube, see `cube.model`
+    baselines/, seeds/        further trainings for the comparison
+    evaluation.json, validation/, drift/, report/index.html
 """
 
 from dataclasses import dataclass

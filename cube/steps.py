@@ -178,15 +178,16 @@ def evaluate(run: Run) -> dict[str, Any]:
         "teacher": config.teacher.model,
         "splits": {s.name.lower(): int((experiment.splits == s).sum()) for s in Split},
         **to_json(judged, experiment, config.evaluation),
-        "champion": {"version": Registry(config.home, config.name).champion(), "note": champion_note},
+        "champion": {
+            "version": Registry(config.home, config.name).champion(),
+            "note": champion_note,
+        },
         "training": training,
         "timings": timings,
         "stability": stability,
         "restoration": restored,
         "similarities": similarity_histograms(experiment, shown, judged.headline),
-        "examples": _with_texts(
-            run.corpus, find_examples(judged, experiment, by_name, _EXAMPLES)
-        ),
+        "examples": _with_texts(run.corpus, find_examples(judged, experiment, by_name, _EXAMPLES)),
     }
     facts = _target_facts(run, judged, values, by_name)
     values["targets"] = [target.to_json() for target in all_targets(facts)]

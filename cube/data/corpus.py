@@ -27,15 +27,19 @@ from cube.config import DataConfig, SplitConfig, resolve_source
 from cube.data.dialogues import dialogue_pairs
 from cube.data.readers import Row, find_files, read_rows
 from cube.data.records import Dialogue, Pair, Record, RowError, parse_record
-from cube.data.splits import Split, assign_splits, question_key
+from cube.data.splits import assign_splits, question_key
 from cube.errors import DataError
 
 FORMAT = 1  # part of every digest: raise it when the meaning of a corpus changes
 QUERY, PASSAGE = "query", "passage"
-SLICES = ("new_wordings", "unseen_answers", "dialogue_turns")
 
 _TEXTS = pa.schema(
-    [("text_id", pa.string()), ("text", pa.string()), ("kind", pa.string()), ("source", pa.string())]
+    [
+        ("text_id", pa.string()),
+        ("text", pa.string()),
+        ("kind", pa.string()),
+        ("source", pa.string()),
+    ]
 )
 
 
@@ -108,14 +112,6 @@ class Corpus:
             config,
         )
 
-    def test_slices(self, splits: np.ndarray, split: Split = Split.TEST) -> dict[str, np.ndarray]:
-        """Return the pairs of a held-out split by slice, told apart by what training really saw."""
-        held_out = splits == split
-        seen = np.isin(self.answers, self.answers[splits == Split.TRAIN])
-        faq = held_out & ~self.is_dialogue
-        masks = (faq & seen, faq & ~seen, held_out & self.is_dialogue)
-        return {name: np.flatnonzero(mask) for name, mask in zip(SLICES, masks, strict=True)}
-
 
 def build_corpus(config: DataConfig, root: Path, sources: list[str] | None = None) -> Corpus:
     """Read all sources into `root/<digest>`, or return the corpus already there.
@@ -153,9 +149,10 @@ class _Builder:
     rows: dict[tuple[str, str], int] = field(default_factory=dict)  # (text_id, kind) -> row
     pairs: dict[str, list] = field(default_factory=lambda: {name: [] for name in _PAIRS.names})
     seen: set = field(default_factory=set)
-    groups: "_Groups" = field(default_factory=lambda: _Groups())
+    groups: "_Groups" = field(init=False)
 
     def read(self, files: list[Path]) -> dict[str, Any]:
+        self.groups = _Groups()
         with (
             pq.ParquetWriter(self.folder / "texts.parquet", _TEXTS) as writer,
             (self.folder / "quarantine.jsonl").open("w", encoding="utf-8") as quarantine,

@@ -24,6 +24,9 @@ class Split(IntEnum):
     TEST = 2
 
 
+SLICES = ("new_wordings", "unseen_answers", "dialogue_turns")
+
+
 def question_key(text: str) -> str:
     """Return what near-identical questions have in common: their set of words, caseless."""
     words = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
@@ -68,6 +71,20 @@ def assign_splits(
     splits[free & (draw < config.wording_test + config.wording_validation)] = Split.VALIDATION
     splits[free & (draw < config.wording_test)] = Split.TEST
     return splits
+
+
+def slice_pairs(
+    answers: np.ndarray, is_dialogue: np.ndarray, splits: np.ndarray, split: Split = Split.TEST
+) -> dict[str, np.ndarray]:
+    """Return the pairs of a held-out split by slice, told apart by what training really saw."""
+    held_out = splits == split
+    seen = np.isin(answers, answers[splits == Split.TRAIN])
+    masks = (
+        held_out & ~is_dialogue & seen,
+        held_out & ~is_dialogue & ~seen,
+        held_out & is_dialogue,
+    )
+    return {name: np.flatnonzero(mask) for name, mask in zip(SLICES, masks, strict=True)}
 
 
 def _anchored(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cube.data.splits import Split
-from cube.evaluation.experiment import Experiment
+from cube.evaluation.experiment import Centre, Experiment
 from cube.evaluation.metrics import score_slice
 from cube.lattice.core import Cube
 
@@ -30,9 +30,8 @@ class System:
     num_parameters: int = 0
 
 
-def closed_form_baselines(experiment: Experiment) -> Iterator[System]:
-    """Yield the baselines that need no gradient."""
-    centre = experiment.centre
+def untrained_baselines(centre: Centre) -> Iterator[System]:
+    """Yield the baselines that know no more of the training data than its means."""
     yield System("identity", "frozen teacher (identity)", lambda x: x)
     yield System(
         "centred_identity",
@@ -47,6 +46,11 @@ def closed_form_baselines(experiment: Experiment) -> Iterator[System]:
         lambda x: np.broadcast_to(centre.answer, x.shape),
         num_parameters=len(centre.answer),
     )
+
+
+def closed_form_baselines(experiment: Experiment) -> Iterator[System]:
+    """Yield the baselines that need no gradient."""
+    yield from untrained_baselines(experiment.centre)
     for rank_centred in (False, True):
         yield _best_ridge(experiment, rank_centred)
 

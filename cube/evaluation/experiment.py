@@ -1,4 +1,4 @@
-"""What is judged: one matrix of vectors, pairs into it, a split, and the slices of its test part."""
+"""What is judged: one matrix of vectors, pairs into it, a split, and slices of its test part."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from cube.config import SplitConfig
 from cube.data.corpus import Corpus
-from cube.data.splits import Split
+from cube.data.splits import Split, slice_pairs
 from cube.evaluation.ranking import RetrievalTask
 from cube.teacher.vectors import Vectors
 from cube.training.dataset import TrainingSet, make_training_set
@@ -25,6 +25,7 @@ class Experiment:
         splits: `Split` of every pair.
         slices: test pairs by slice, as positions among the pairs.
         context: rows of the turns before, by pair; empty where there are none.
+        known_centre: means to use instead of those of the training pairs.
     """
 
     vectors: Float[np.ndarray, "rows dim"]
@@ -33,6 +34,7 @@ class Experiment:
     splits: Int[np.ndarray, " pairs"]
     slices: dict[str, np.ndarray]
     context: list[list[int]] = field(default_factory=list)
+    known_centre: "Centre | None" = None
 
     @classmethod
     def from_corpus(cls, corpus: Corpus, vectors: Vectors, config: SplitConfig) -> "Experiment":
@@ -43,7 +45,7 @@ class Experiment:
             corpus.questions,
             corpus.answers,
             splits,
-            corpus.test_slices(splits),
+            slice_pairs(corpus.answers, corpus.is_dialogue, splits),
             corpus.pairs["context"].to_pylist(),
         )
 
@@ -75,6 +77,8 @@ class Experiment:
     @cached_property
     def centre(self) -> "Centre":
         """Means over the training pairs."""
+        if self.known_centre is not None:
+            return self.known_centre
         train = self.splits == Split.TRAIN
         return Centre(
             self.gather(np.unique(self.questions[train])).mean(axis=0),

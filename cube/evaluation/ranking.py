@@ -53,6 +53,24 @@ class RetrievalTask:
         bounds = np.searchsorted(pairs[0], np.append(asked, np.iinfo(np.int64).max))
         return cls(asked, bank, bounds, np.searchsorted(bank, pairs[1]))
 
+    def sample(self, max_questions: int, max_bank: int, seed: int) -> "RetrievalTask":
+        """Return the task on some of its questions, ranked against their answers and some others.
+
+        Ranks in a smaller bank are better, so compare scores of one sample only with each other.
+        """
+        generator = np.random.default_rng(seed)
+        chosen = np.sort(generator.permutation(len(self))[:max_questions])
+        counts = np.diff(self.bounds)[chosen]
+        starts = np.repeat(self.bounds[chosen] - np.cumsum(counts) + counts, counts)
+        right = self.right[starts + np.arange(counts.sum())]
+        others = np.setdiff1d(np.arange(len(self.bank)), right)
+        room = max(0, max_bank - len(np.unique(right)))
+        kept = np.union1d(right, generator.permutation(others)[:room])
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        return RetrievalTask(
+            self.questions[chosen], self.bank[kept], bounds, np.searchsorted(kept, right)
+        )
+
     def __len__(self) -> int:
         return len(self.questions)
 
@@ -71,18 +89,16 @@ def first_right_ranks(
     for start in range(0, len(predictions), rows):
         stop = min(start + rows, len(predictions))
         block_BD = torch.from_numpy(np.ascontiguousarray(predictions[start:stop], np.float32))
-        scores_BA = (block_BD @ bank_AD.T).numpy()
-        first, last = task.bounds[start], task.bounds[stop]
-        right = task.right[first:last]
-        counts = np.diff(task.bounds[start : stop + 1])
-        owner = np.repeat(np.arange(stop - start), counts)
+        scores_BA = block_BD @ bank_AD.T
+        right = torch.from_numpy(task.right[task.bounds[start] : task.bounds[stop]])
+        counts = torch.from_numpy(np.diff(task.bounds[start : stop + 1]))
+        owner = torch.repeat_interleave(torch.arange(stop - start), counts)
         right_scores = scores_BA[owner, right]
-        best = np.full(stop - start, -np.inf, np.float32)
-        np.maximum.at(best, owner, right_scores)
-        threshold = best - TIE
-        ahead = (scores_BA >= threshold[:, None]).sum(axis=1)
-        own = np.bincount(owner, right_scores >= threshold[owner], minlength=stop - start)
-        ranks[start:stop] = 1 + ahead - own.astype(np.int64)
+        best = torch.full((stop - start,), -torch.inf)
+        threshold = best.scatter_reduce(0, owner, right_scores, "amax") - TIE
+        ahead = (scores_BA >= threshold[:, None]).sum(dim=1)
+        own = torch.bincount(owner[right_scores >= threshold[owner]], minlength=stop - start)
+        ranks[start:stop] = (1 + ahead - own).numpy()
     return ranks
 
 

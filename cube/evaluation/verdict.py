@@ -9,7 +9,7 @@ SLICE_NAMES = {
     "new_wordings": "new wordings of known answers",
     "unseen_answers": "answers never seen in training",
     "dialogue_turns": "next turns of unseen dialogues",
-    "held_out": "held-out pairs",
+    "all_pairs": "these pairs",
 }
 
 

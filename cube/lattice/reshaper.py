@@ -22,7 +22,7 @@ class Reshaper(nn.Module):
     def __init__(self, dimension: int, shape: Shape | None = None):
         super().__init__()
         self.dimension = dimension
-        self.shape = tuple(shape) if shape is not None else lattice_shape(dimension)
+        self.shape: Shape = shape if shape is not None else lattice_shape(dimension)
         self.num_cells = math.prod(self.shape)
         if self.num_cells < dimension:
             raise ValueError(

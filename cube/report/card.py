@@ -12,7 +12,7 @@ def model_card(name: str, cube: Cube, trained_on: dict[str, Any], teacher: str |
     environment = Environment(
         loader=PackageLoader("cube.report"),
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown, and no text from data goes in
+        autoescape=False,  # Markdown, and no text from data goes in
         keep_trailing_newline=True,
         trim_blocks=True,
     )

@@ -1,11 +1,14 @@
 """Self-contained HTML pages: one look for all of them, nothing loaded from a network.
 
-Everything that comes from data is escaped by the template engine.
+Everything that comes from data is escaped by the template engine. A template extends `base.html`
+and fills its blocks `title`, `content` and, if it wants them, `header`, `nav` and `style`.
 """
 
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cube.report.numbers import FILTERS
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -17,4 +20,5 @@ def render_page(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(FILTERS)
     return environment.get_template(template).render(**values)

@@ -30,7 +30,8 @@ class EmbeddingCache:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(
-                "CREATE TABLE IF NOT EXISTS vectors (text_id TEXT UNIQUE NOT NULL, value BLOB NOT NULL)"
+                "CREATE TABLE IF NOT EXISTS vectors "
+                "(text_id TEXT UNIQUE NOT NULL, value BLOB NOT NULL)"
             )
         except sqlite3.DatabaseError as error:
             raise DataError(
@@ -57,7 +58,7 @@ class EmbeddingCache:
         for start in range(0, len(text_ids), _LOOKUP_KEYS):
             some = text_ids[start : start + _LOOKUP_KEYS]
             marks = ",".join("?" * len(some))
-            query = f"SELECT text_id, value FROM vectors WHERE text_id IN ({marks})"  # noqa: S608
+            query = f"SELECT text_id, value FROM vectors WHERE text_id IN ({marks})"
             with closing(self._db.execute(query, some)) as rows:
                 for text_id, value in rows:
                     found[text_id] = np.frombuffer(value, self.dtype)

@@ -150,9 +150,11 @@ def _hub_folder(config: TeacherConfig, local: Path) -> Path:
 
 def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # safe to fork, quiet
+    import transformers
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
+    transformers.utils.logging.disable_progress_bar()
     try:
         if config.pooling == "default":
             model = SentenceTransformer(str(folder), device=config.device)

@@ -1,6 +1,6 @@
 """The vector matrix: row i is the embedding of text i of a corpus, as a memory-mapped .npy file.
 
-    vectors/<digest>/vectors.npy, manifest.json
+vectors/<digest>/vectors.npy, manifest.json
 """
 
 import logging
@@ -57,8 +57,8 @@ def embed_corpus(
 ) -> Vectors:
     """Fill the cache with what is missing and lay the vectors out in row order.
 
-    Writes `home/cache/<fingerprint>.<dtype>.sqlite` and `home/vectors/<digest>`; returns the matrix at
-    once where it exists.
+    Writes `home/cache/<fingerprint>.<dtype>.sqlite` and `home/vectors/<digest>`; returns the
+    matrix at once where it exists.
     """
     fingerprints = teacher.fingerprints
     dtype = teacher.config.dtype
@@ -82,7 +82,8 @@ def embed_corpus(
                 )
             elif values.shape[1] != matrix.shape[1]:
                 raise DataError(
-                    f"The cache holds vectors of {values.shape[1]} and {matrix.shape[1]} dimensions."
+                    f"The cache holds vectors of {values.shape[1]} and of {matrix.shape[1]} "
+                    "dimensions."
                 )
             matrix[done : done + len(values)] = values
             done += len(values)
@@ -121,7 +122,9 @@ def _batch_vectors(
         path = cache_folder / f"{teacher.fingerprint(role)}.{dtype}.sqlite"
         with EmbeddingCache(path, dtype) as cache:
             found = cache.get(ids)
-            missing = {i: columns["text"][r] for i, r in zip(ids, rows, strict=True) if i not in found}
+            missing = {
+                i: columns["text"][r] for i, r in zip(ids, rows, strict=True) if i not in found
+            }
             if missing:
                 fresh = teacher.encode(list(missing.values()), role)
                 cache.put(missing, fresh)

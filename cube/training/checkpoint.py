@@ -38,7 +38,9 @@ def load_checkpoint(path: Path, identity: str) -> dict[str, Any] | None:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ModelError(f"Checkpoint {path} is broken ({error}). Remove it to start anew.") from None
+        raise ModelError(
+            f"Checkpoint {path} is broken ({error}). Remove it to start anew."
+        ) from None
     if state.get("format") != FORMAT or state.get("identity") != identity:
         raise ModelError(
             f"Checkpoint {path} belongs to another config or other data. Remove it to start anew."

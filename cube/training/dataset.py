@@ -34,6 +34,11 @@ class TrainingSet:
         """Length of the vectors."""
         return self.vectors.shape[1]
 
+    @property
+    def num_pairs(self) -> int:
+        """Pairs to learn from."""
+        return len(self.questions)
+
     def gather(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n dim"]:
         """Return rows of the matrix as float32."""
         return np.asarray(self.vectors[rows], np.float32)

@@ -31,6 +31,8 @@ OnEvent = Callable[[Event], None]
 _PAIRS, _TEXTS, _NOISE, _FIXED_NOISE = range(4)  # independent random streams of one seed
 _CONVERGED_OVER = 16  # steps compared at the end of training if an epoch has fewer
 
+_MAX_QUESTIONS, _MAX_BANK = 2_000, 8_192  # a validation takes no longer on more data
+
 CHECKPOINT = "checkpoints/last.pt"
 METRICS = "metrics.jsonl"
 
@@ -84,7 +86,7 @@ class Trainer:
         self.stage_ends: list[dict[str, Any]] = []
         self.average = self._weights()
         self.best = {"step": 0, "score": -np.inf, "weights": self.average}
-        self.epoch_steps = steps_per_epoch(len(data.questions), config.batch_size)
+        self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
         self._validation = _Validation(data, config)
 
     def train(self) -> tuple[Cube, TrainingResult]:
@@ -149,14 +151,12 @@ class Trainer:
         return cosine_loss(self.cube(corrupted), clean)
 
     def _answering_loss(self) -> Tensor:
-        positions = self._batch(np.arange(len(self.data.questions)), _PAIRS)
+        positions = self._batch(np.arange(self.data.num_pairs), _PAIRS)
         questions, answers = self.data.questions[positions], self.data.answers[positions]
         predictions = self.cube(self._gather(questions))
         targets = self._gather(answers)
         mask = same_answer_mask(torch.from_numpy(questions), torch.from_numpy(answers))
-        loss = contrastive_loss(
-            predictions, targets, mask.to(self.device), self.config.temperature
-        )
+        loss = contrastive_loss(predictions, targets, mask.to(self.device), self.config.temperature)
         return loss + self.config.cosine_weight * cosine_loss(predictions, targets)
 
     def _batch(self, rows: np.ndarray, stream: int) -> np.ndarray:
@@ -292,10 +292,10 @@ class _Validation:
     """Scores a cube on held-out rows: MRR@10 of answers, cosine of restored vectors."""
 
     def __init__(self, data: TrainingSet, config: TrainingConfig):
-        self._task = data.validation
+        self._task = data.validation.sample(_MAX_QUESTIONS, _MAX_BANK, config.seed)
         self._questions = data.gather(self._task.questions)
         self._bank = normalized(data.gather(self._task.bank))
-        self._clean = data.gather(data.validation_texts)
+        self._clean = data.gather(data.validation_texts[:_MAX_QUESTIONS])
         generator = torch.Generator().manual_seed(_stream_seed(config.seed, _FIXED_NOISE, 0))
         noise = (config.noise, config.dropped_dimensions)
         self._corrupted = corrupt(torch.from_numpy(self._clean), *noise, generator).numpy()

@@ -1,0 +1,53 @@
+# Cube: `make demo` and `make test` set up everything they need in .venv, once.
+
+PYTHON ?= python3
+# Extra flags for pip, for example a CPU build of torch:
+#   make install PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_FLAGS ?=
+DATA ?= $(wildcard ../shared/data)
+BIN := .venv/bin
+READY := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all check format lock bench-quality clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+install: $(READY)  ## Create .venv from requirements.lock (nothing to do the second time)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Cube needs Python 3.11 to 3.13; name one: make install PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY)  ## The whole nightly flow on the shipped data: table at the end, HTML report
+	$(BIN)/python -m flows.train_cube deployments/configs/demo.yaml
+
+test: $(READY)  ## The tests, in a few minutes
+	$(BIN)/pytest -m "not slow"
+
+test-all: $(READY)  ## All tests, with real servers and kills
+	$(BIN)/pytest
+
+check: $(READY)  ## Lint, format, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(READY)  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-quality: $(READY)  ## The cube against every baseline on DATA, five seeds
+	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(ARGS)
+
+lock: $(READY)  ## Pin what .venv holds now
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | LC_ALL=C sort -f > requirements.lock
+
+clean:  ## Remove .venv and all that runs made
+	rm -rf .venv var .pytest_cache .ruff_cache .import_linter_cache

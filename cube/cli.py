@@ -1,0 +1,251 @@
+"""The command line. Thin: every command is one or two calls into the package.
+
+Exit codes: 0 fine, 1 a gate or validation said no, 2 bad input or usage.
+"""
+
+import json
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from cube import __version__
+from cube.errors import CubeError
+
+GATE_SAID_NO = 1
+BAD_INPUT = 2
+
+Overrides = Annotated[
+    list[str] | None,
+    Parameter(name="--set", negative=(), help="Override a setting: a.b=c, value in YAML."),
+]
+ConfigFile = Annotated[Path | None, Parameter(help="YAML file; without it, the demo's settings.")]
+
+app = App(
+    name="cube",
+    version=__version__,
+    help="Train a small 3D lattice network on embedding-to-embedding maps over a frozen encoder.",
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and leave with its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("cube").setLevel(logging.DEBUG if debug else logging.INFO)
+    try:
+        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except (CycloptsError, CubeError) as error:
+        code = _fail(error, debug)
+    except OSError as error:  # a full disk, a read-only folder: the person's machine, not a bug
+        code = _fail(error, debug)
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code or 0)
+
+
+def _fail(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    sys.stderr.write(f"cube: {error}\n")
+    return getattr(error, "exit_code", BAD_INPUT)
+
+
+@app.command
+def train(*, config: ConfigFile = None, overrides: Overrides = None) -> int:
+    """Run the core pipeline without Prefect: ingest, embed, train, evaluate, publish, report."""
+    from cube.config import load_config
+
+    return _run_pipeline(load_config(config, overrides))
+
+
+@app.command
+def demo(*, overrides: Overrides = None) -> int:
+    """Run the core pipeline on the data the package ships."""
+    from cube.config import load_config
+
+    return _run_pipeline(load_config(None, overrides))
+
+
+def _run_pipeline(config: Any) -> int:
+    from cube import steps
+    from cube.report.render import render_report
+    from cube.report.terminal import TrainingBar, print_summary
+
+    corpus = steps.ingest(config)
+    vectors = steps.embed(config, corpus, _log_encoding)
+    run = steps.start_run(config, corpus, vectors)
+    epoch_steps = max(1, run.experiment.training_set.num_pairs // config.training.batch_size)
+    budget = sum(stage.budget(epoch_steps) for stage in config.training.stages)
+    with TrainingBar(budget) as bar:
+        steps.train(run, bar.on_event)
+    evaluation = steps.evaluate(run)
+    steps.publish(run)
+    render_report(run)
+    print_summary(run)
+    return 0 if evaluation["verdict"]["promote"] else GATE_SAID_NO
+
+
+def _log_encoding(done: int, total: int) -> None:
+    logging.getLogger(__name__).info("vectors: %d of %d texts", done, total)
+
+
+@app.command
+def fit(
+    *,
+    queries: Path,
+    answers: Path,
+    out: Path,
+    seed: int | None = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> int:
+    """Train on stored vectors alone: row i of ANSWERS answers row i of QUERIES.
+
+    Equal answer rows count as one answer. Validation and a test part are split off; the verdict is
+    on the test part. Exit code 1 if the gate says no; the model is written all the same.
+
+    Args:
+        queries: .npy matrix, (pairs, dimensions).
+        answers: .npy matrix of the same shape.
+        out: model folder to write.
+        seed: of the training; overrides the config's.
+    """
+    from cube.config import load_config
+    from cube.fit import fit_vectors, read_vectors
+    from cube.report.terminal import print_evaluation
+
+    words = [*(overrides or []), *([] if seed is None else [f"training.seed={seed}"])]
+    settings = load_config(config, words)
+    values = fit_vectors(read_vectors(queries), read_vectors(answers), out, settings)
+    print_evaluation(values)
+    sys.stdout.write(f"Model: {out}\n")
+    return 0 if values["verdict"]["promote"] else GATE_SAID_NO
+
+
+@app.command
+def apply(*, model: Path, vectors: Path, out: Path) -> None:
+    """Move stored vectors with a saved cube; rows of the result have length 1.
+
+    Args:
+        model: model folder.
+        vectors: .npy matrix, (rows, dimensions).
+        out: .npy file to write, float32.
+    """
+    import numpy as np
+
+    from cube import storage
+    from cube.fit import apply_model, read_vectors
+    from cube.model import load_model
+
+    moved = apply_model(load_model(model), read_vectors(vectors))
+    storage.write_atomic(out, lambda file: np.save(file, moved))
+
+
+@app.command
+def evaluate(
+    *,
+    model: Path,
+    queries: Path,
+    answers: Path,
+    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> int:
+    """Judge a saved cube on stored vectors: row i of ANSWERS answers row i of QUERIES.
+
+    The bank is all distinct rows of ANSWERS. Exit code 1 if the gate says no.
+
+    Args:
+        model: model folder.
+        queries: .npy matrix, (pairs, dimensions).
+        answers: .npy matrix of the same shape.
+        as_json: print all numbers as JSON instead of a table.
+    """
+    from cube.config import load_config
+    from cube.fit import evaluate_vectors, read_vectors
+    from cube.model import load_model
+    from cube.report.terminal import print_evaluation
+
+    settings = load_config(config, overrides).evaluation
+    saved = load_model(model)
+    values = evaluate_vectors(saved, read_vectors(queries), read_vectors(answers), settings)
+    if as_json:
+        sys.stdout.write(json.dumps(values, indent=2) + "\n")
+    else:
+        print_evaluation(values)
+    return 0 if values["verdict"]["promote"] else GATE_SAID_NO
+
+
+@app.command
+def ingest(*paths: str, out: Path, config: ConfigFile = None, overrides: Overrides = None) -> None:
+    """Read files and folders into a corpus under OUT and print its manifest.
+
+    Args:
+        paths: JSON Lines files or folders of them; none: the sources of the config.
+        out: folder of corpora; the corpus gets a sub-folder named by its digest.
+    """
+    from cube.config import load_config
+    from cube.data.corpus import build_corpus
+
+    corpus = build_corpus(load_config(config, overrides).data, out, list(paths) or None)
+    sys.stdout.write(json.dumps(corpus.manifest, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(f"Corpus: {corpus.folder}\n")
+
+
+@app.command
+def embed(*, config: ConfigFile = None, overrides: Overrides = None) -> None:
+    """Ingest the sources of a config and encode what the cache lacks."""
+    from cube import steps
+    from cube.config import load_config
+
+    settings = load_config(config, overrides)
+    vectors = steps.embed(settings, steps.ingest(settings), _log_encoding)
+    sys.stdout.write(json.dumps(vectors.manifest, indent=2) + "\n")
+    sys.stdout.write(f"Vectors: {vectors.folder}\n")
+
+
+@app.command
+def ask(
+    question: str,
+    *,
+    model: Path,
+    context: Annotated[list[str] | None, Parameter(negative=())] = None,
+    count: int = 3,
+) -> None:
+    """Print the best answers of a trained cube with their scores.
+
+    Args:
+        question: what to answer.
+        model: model folder.
+        context: turns before the question, oldest first; may be given several times.
+        count: how many answers.
+    """
+    from cube.pipeline import TextPipeline
+
+    for phrase in TextPipeline(model).ask(question, context, count):
+        sys.stdout.write(f"{phrase.score:.3f}  {phrase.text}\n")
+
+
+@app.command
+def report(run: Path) -> None:
+    """Write the HTML report of a run folder again.
+
+    Args:
+        run: run folder, such as var/runs/demo-0123456789.
+    """
+    from cube.report.render import render_report
+    from cube.runs import Run
+
+    sys.stdout.write(f"{render_report(Run(run))}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From a predicted embedding back to text."""
