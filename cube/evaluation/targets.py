@@ -75,6 +75,6 @@ def all_targets(facts: dict[str, Any]) -> list[Target]:
                note=f"lower end of the interval; {bank}"),
         Target("Spread over seeds", facts["spread"], 0.02, "below", " MRR@10",
                note=f"largest minus smallest of {facts['seeds']} trainings"),
-        Target("Steps skipped", facts["skipped_steps"], 1, "below",
+        Target("Steps skipped", float(facts["skipped_steps"]), 1.0, "below",
                note="steps whose loss or gradient was not finite"),
     ]  # fmt: skip

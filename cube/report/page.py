@@ -4,6 +4,7 @@ Everything that comes from data is escaped by the template engine. A template ex
 and fills its blocks `title`, `content` and, if it wants them, `header`, `nav` and `style`.
 """
 
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +14,11 @@ from cube.report.numbers import FILTERS
 
 def render_page(template: str, **values: Any) -> str:
     """Render a template of `cube/report/templates` that extends `base.html`."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("cube.report"),
         undefined=StrictUndefined,
@@ -21,4 +27,4 @@ def render_page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    return environment.get_template(template).render(**values)
+    return environment

@@ -1,0 +1,92 @@
+"""How numbers are written on a page: rounded sensibly, one way everywhere."""
+
+import math
+from datetime import datetime
+
+NOT_MEASURED = "not measured"
+_MINUS = "\N{MINUS SIGN}"
+_THIN = "\N{NARROW NO-BREAK SPACE}"
+
+
+def missing(value: float | None) -> bool:
+    """Whether there is no number to show."""
+    return value is None or not math.isfinite(value)
+
+
+def fixed(value: float | None, digits: int = 3) -> str:
+    """Write a number with a fixed count of decimals."""
+    if value is None or missing(value):
+        return NOT_MEASURED
+    text = f"{abs(value):.{digits}f}"
+    return (_MINUS if value < 0 and float(text) else "") + text
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """Write a difference, always with its sign; a difference that rounds to 0 has none."""
+    text = fixed(value, digits)
+    if value is None or missing(value) or text.startswith(_MINUS) or not float(text):
+        return text
+    return f"+{text}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share of 1 as a percentage."""
+    if share is None or missing(share):
+        return NOT_MEASURED
+    return f"{fixed(100 * share, digits)}{_THIN}%"
+
+
+def count(value: float | None) -> str:
+    """Write a whole number with its thousands apart."""
+    if value is None or missing(value):
+        return NOT_MEASURED
+    return f"{value:,.0f}".replace(",", _THIN).replace("-", _MINUS)
+
+
+def compact(value: float | None, figures: int = 3) -> str:
+    """Write any number with a few significant figures and never an exponent."""
+    if value is None or missing(value):
+        return NOT_MEASURED
+    if isinstance(value, int) or value == 0 or abs(value) >= 10**figures:
+        return count(value)
+    digits = figures - 1 - math.floor(math.log10(abs(value)))
+    return fixed(value, min(max(digits, 0), 8))
+
+
+def plain(value: float) -> str:
+    """Write a limit as it was set, without the zeros rounding would add."""
+    return f"{value:g}".replace("-", _MINUS)
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Put a unit after a number, and nothing after words."""
+    unit = unit.strip()
+    return f"{text}{_THIN}{unit}" if unit and text != NOT_MEASURED else text
+
+
+def duration(seconds: float | None) -> str:
+    """Write seconds the way a person would say them."""
+    if seconds is None or missing(seconds):
+        return NOT_MEASURED
+    if seconds < 60:
+        return f"{compact(float(seconds))}{_THIN}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}{_THIN}min {rest}{_THIN}s"
+    return f"{minutes // 60}{_THIN}h {minutes % 60}{_THIN}min"
+
+
+def day(timestamp: str) -> str:
+    """Write the day and time of an ISO timestamp; anything else stays as it is."""
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return timestamp
+    zone = f" {moment.tzname()}" if moment.tzinfo else ""
+    return f"{moment.day} {moment:%B %Y, %H:%M}{zone}"
+
+
+FILTERS = {
+    function.__name__: function
+    for function in (fixed, signed, percent, count, compact, plain, with_unit, duration, day)
+}

@@ -1,0 +1,99 @@
+"""The report of a run: one HTML file that needs nothing but itself."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cube import __version__, storage
+from cube.errors import DataError
+from cube.report.page import render_page
+from cube.report.sections.comparison import comparison_section, similarities_section
+from cube.report.sections.data import data_section, drift_section, validation_section
+from cube.report.sections.examples import examples_section
+from cube.report.sections.measurements import measurements_section
+from cube.report.sections.targets import targets_section
+from cube.report.sections.training import training_section
+from cube.report.sections.verdict import verdict_section
+from cube.runs import Run
+
+REPORT = "report/index.html"
+_LIBRARIES = ("torch", "sentence-transformers", "transformers", "numpy")
+
+
+def render_report(run: Run) -> Path:
+    """Write `report/index.html` of an evaluated run and return its path.
+
+    What a run has no file for (validation, drift, learning curves) is said to be missing.
+
+    Raises:
+        DataError: when the run was not evaluated yet.
+    """
+    path = run.folder / REPORT
+    storage.write_bytes(path, report_html(run).encode())
+    return path
+
+
+def report_html(run: Run) -> str:
+    """Return the report of a run as one HTML document."""
+    evaluation = run.read("evaluation.json")
+    if evaluation is None:
+        raise DataError(f"Run {run.run_id} has no evaluation.json yet: evaluate it first.")
+    timings = run.read("timings.json") or evaluation.get("timings")
+    training = run.read("training.json") or evaluation.get("training")
+    vectors = run.vectors.manifest
+    config = run.config
+    return render_page(
+        "report.html",
+        name=config.name,
+        run_id=run.run_id,
+        version=run.version,
+        created=run.facts["created"],
+        confidence=config.evaluation.confidence,
+        verdict=verdict_section(evaluation),
+        comparison=comparison_section(evaluation, config.evaluation.min_questions),
+        targets=targets_section(evaluation["targets"]),
+        training=training_section(training, _events(run), config.training),
+        similarities=similarities_section(evaluation),
+        examples=examples_section(evaluation["examples"]),
+        data=data_section(run.corpus.manifest, vectors, evaluation["splits"]),
+        validation=validation_section(run.folder / "validation"),
+        drift=drift_section(run.folder / "drift"),
+        measurements=measurements_section(evaluation, timings, vectors),
+        config_yaml=(run.folder / "config.yaml").read_text(encoding="utf-8"),
+        digests=_digests(run, vectors),
+        versions=_versions(run),
+    )
+
+
+def _events(run: Run) -> list[dict[str, Any]]:
+    from cube.steps import read_metrics  # here, because the steps use this module
+
+    return read_metrics(run) if (run.folder / "metrics.jsonl").is_file() else []
+
+
+def _digests(run: Run, vectors: dict[str, Any]) -> list[tuple[str, str]]:
+    facts = run.facts
+    fingerprints = vectors["fingerprints"]
+    return [
+        ("run", facts["digest"]),
+        ("corpus", facts["corpus"]),
+        ("vectors", facts["vectors"]),
+        *((f"teacher, {role}", digest) for role, digest in fingerprints.items()),
+        *((f"source {s['file']}", s["sha256"]) for s in run.corpus.manifest["sources"]),
+    ]
+
+
+def _versions(run: Run) -> list[tuple[str, str]]:
+    """Return the cube's version when the run began, and what this page was written with."""
+    found = [
+        ("cube, when the run began", run.facts["cube_version"]),
+        ("cube, writing this page", __version__),
+        ("Python", platform.python_version()),
+    ]
+    for name in _LIBRARIES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            found.append((name, "not installed"))
+    return found

@@ -1,0 +1,67 @@
+"""The verdict and the few numbers a reader wants first."""
+
+from typing import Any
+
+from cube.evaluation.verdict import SLICE_NAMES
+from cube.report.figures.intervals import interval_axis, interval_plot, shared_limit, wording
+from cube.report.figures.lattice import lattice_figure
+
+_IN_WORDS = {
+    "better": "the cube is better",
+    "worse": "the cube is worse",
+    "unclear": "no clear difference",
+}
+_TRIVIAL = ("cube", "champion", "identity", "mean_answer", "random")
+
+
+def verdict_section(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return the verdict's values: mark, sentence, warnings and key numbers."""
+    verdict, name = evaluation["verdict"], evaluation["headline"]
+    part = evaluation["slices"][name]
+    interval = part["cube_minus"]["identity"]
+    limit = shared_limit([interval])
+    baseline = _best_baseline(evaluation, part)
+    return {
+        "promote": verdict["promote"],
+        "sentence": _without_mark(verdict["sentence"]),
+        "warnings": verdict["warnings"],
+        "where": SLICE_NAMES.get(name, name),
+        "questions": part["questions"],
+        "bank": part["bank"],
+        "cube": part["scores"]["cube"]["mrr@10"],
+        "teacher": part["scores"]["identity"]["mrr@10"],
+        "interval": interval,
+        "wording": _IN_WORDS[wording(interval)],
+        "plot": interval_plot(interval, limit),
+        "axis": interval_axis(limit),
+        "baseline": baseline,
+        "champion": evaluation["champion"]["note"],
+        "lattice": lattice_figure(evaluation["lattice"]),
+        "shape": "×".join(map(str, evaluation["lattice"])),
+        "dimension": evaluation["dimension"],
+        "parameters": evaluation["parameters"],
+        "teacher_model": evaluation["teacher"],
+    }
+
+
+def _without_mark(sentence: str) -> str:
+    """Drop the sentence's first word where the page shows it as a mark of its own."""
+    for mark in ("Promoted: ", "Not promoted: "):
+        if sentence.startswith(mark):
+            rest = sentence.removeprefix(mark)
+            return rest[:1].upper() + rest[1:]
+    return sentence
+
+
+def _best_baseline(evaluation: dict[str, Any], part: dict[str, Any]) -> dict[str, Any] | None:
+    names = [name for name in part["scores"] if name not in _TRIVIAL]
+    if not names:
+        return None
+    best = max(names, key=lambda name: part["scores"][name]["mrr@10"])
+    interval = part["cube_minus"].get(best)
+    return {
+        "label": evaluation["systems"][best]["label"],
+        "mrr": part["scores"][best]["mrr@10"],
+        "wording": _IN_WORDS[wording(interval)] if interval else "",
+        "interval": interval,
+    }

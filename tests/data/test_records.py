@@ -1,0 +1,54 @@
+"""A row becomes a record or gets a reason."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cube.data.records import Dialogue, Pair, RowError, Text, clean_text, parse_record
+
+
+def parse(row):
+    return parse_record(row, max_characters=100, default_source="file")
+
+
+def test_kinds_are_told_apart():
+    assert parse({"question": " a\n b", "answer": "c"}) == Pair("a b", "c", "file")
+    assert parse({"text": "a", "source": "s"}) == Text("a", "s")
+    turns = [{"speaker": "user", "text": "a"}, {"speaker": "assistant", "text": "b"}]
+    record = parse({"dialogue_id": 7, "turns": turns})
+    assert isinstance(record, Dialogue)
+    assert record.dialogue_id == "7"
+    assert [turn.text for turn in record.turns] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (3, "expected an object"),
+        ({}, "neither"),
+        ({"question": "a"}, "answer is missing"),
+        ({"question": "a", "answer": None}, "answer is missing"),
+        ({"question": "a", "answer": 5}, "answer is int"),
+        ({"question": "a", "answer": "   "}, "answer is empty"),
+        ({"question": "a", "answer": "b" * 101}, "101 characters"),
+        ({"question": "a", "answer": "b\x00"}, "control"),
+        ({"question": "a", "answer": "\ud800"}, "surrogate"),
+        ({"question": "a", "answer": "b", "source": 3}, "source"),
+        ({"turns": []}, "dialogue_id"),
+        ({"dialogue_id": "d", "turns": [{"speaker": "u", "text": "a"}]}, "at least two"),
+        ({"dialogue_id": "d", "turns": [{"text": "a"}, {"text": "b"}]}, "turn 0"),
+        ({"dialogue_id": "d", "turns": "ab"}, "list"),
+    ],
+)
+def test_bad_rows_have_a_reason(row, reason):
+    with pytest.raises(RowError, match=reason):
+        parse(row)
+
+
+@given(st.text())
+def test_cleaning_is_idempotent(value):
+    try:
+        once = clean_text(value, "text", 10_000)
+    except RowError:
+        return
+    assert clean_text(once, "text", 10_000) == once

@@ -1,0 +1,54 @@
+"""The gate: promotes what is surely better and no worse than what is there, and says why not."""
+
+from cube.evaluation.significance import Interval
+from cube.evaluation.targets import Target
+from cube.evaluation.verdict import judge
+
+UP = Interval(0.1, 0.05, 0.15)
+DOWN = Interval(-0.1, -0.15, -0.05)
+LEVEL = Interval(0.0, -0.05, 0.05)
+LABELS = {"identity": "frozen teacher", "dense": "dense map", "champion": "champion v1"}
+SCORES = {"cube": 0.5, "identity": 0.4, "dense": 0.45, "champion": 0.6}
+
+
+def verdict(questions=100, others=None, **intervals):
+    return judge("new_wordings", questions, SCORES, LABELS, intervals, others or {}, 30)
+
+
+def test_promotes_what_is_surely_better():
+    result = verdict(identity=UP, dense=LEVEL)
+    assert result.promote
+    assert "0.500" in result.sentence
+    assert "+0.050 to +0.150" in result.sentence
+
+
+def test_refuses_what_may_be_no_better_than_the_teacher():
+    result = verdict(identity=LEVEL, dense=UP)
+    assert not result.promote
+    assert result.use_instead == "dense"
+
+
+def test_refuses_what_is_worse_than_champion_or_best_baseline():
+    assert verdict(identity=UP, dense=UP, champion=DOWN).use_instead == "champion"
+    assert verdict(identity=UP, dense=DOWN).use_instead == "dense"
+    assert verdict(identity=UP, dense=UP, champion=LEVEL).promote
+
+
+def test_refuses_to_judge_few_questions():
+    result = verdict(questions=29, identity=UP)
+    assert not result.promote
+    assert "29" in result.sentence
+
+
+def test_warns_of_a_slice_that_got_worse():
+    result = verdict(identity=UP, others={"unseen_answers": DOWN})
+    assert result.promote
+    assert "never seen" in result.warnings[0]
+    assert verdict(identity=UP, others={"unseen_answers": LEVEL}).warnings == []
+
+
+def test_a_target_is_met_missed_or_not_measured():
+    assert Target("x", 0.91, 0.9, "above").met is True
+    assert Target("x", 0.9, 0.9, "above").met is False
+    assert Target("x", 1.0, 2.0, "below").met is True
+    assert Target("x", None, 2.0, "below").met is None

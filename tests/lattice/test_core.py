@@ -1,0 +1,105 @@
+"""Reshaper and core: exact inverse, identity at first, every cell reached, equal to slow code."""
+
+import numpy as np
+import pytest
+import torch
+
+from cube.config import CoreConfig
+from cube.errors import ConfigError
+from cube.lattice.core import Cube
+from cube.lattice.reshaper import Reshaper
+from cube.lattice.rules import RULES
+
+DIMENSIONS = [1, 7, 48, 384, 769]
+
+
+def random_cube(dimension: int, rule: str = "planes", sweeps: int = 3) -> Cube:
+    torch.manual_seed(0)
+    cube = Cube(dimension, CoreConfig(rule=rule, sweeps=sweeps))
+    with torch.no_grad():
+        for parameter in cube.parameters():
+            parameter.normal_(0, 0.1)
+    return cube
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_flatten_undoes_fold_bit_for_bit(dimension):
+    reshaper = Reshaper(dimension)
+    x = torch.randn(5, dimension)
+    assert torch.equal(reshaper.flatten(reshaper.fold(x)), x)
+
+
+def test_reshaping_lets_gradients_through():
+    reshaper = Reshaper(7)
+    x = torch.randn(2, 7, requires_grad=True)
+    reshaper.flatten(reshaper.fold(x) * 3).sum().backward()
+    assert torch.equal(x.grad, torch.full((2, 7), 3.0))
+
+
+def test_a_lattice_that_is_too_small_is_an_error():
+    with pytest.raises(ValueError, match="2x2x2 has 8 cells, too few for 9"):
+        Reshaper(9, (2, 2, 2))
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_an_untrained_cube_is_the_identity(rule, dimension):
+    x = torch.randn(3, dimension)
+    assert torch.equal(Cube(dimension, CoreConfig(rule=rule))(x), x)
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_every_parameter_learns(rule):
+    cube = Cube(48, CoreConfig(rule=rule))
+    loss = (cube(torch.randn(4, 48)) - torch.randn(4, 48)).square().sum()
+    loss.backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in cube.parameters())
+
+
+def test_sweeps_equal_plain_loops_over_planes():
+    cube = random_cube(24, sweeps=3)
+    x = torch.randn(2, 24)
+    lattice = cube.reshaper.fold(x)[..., 0].double()
+    for sweep in cube.core:
+        weight, bias = sweep.weight.double(), sweep.bias.double()
+        planes = []
+        for i in range(lattice.shape[1 + sweep.axis]):
+            plane = lattice.select(1 + sweep.axis, i)
+            cells = plane.reshape(2, -1)
+            moved = cells + cells @ weight[i] + bias[i]
+            planes.append(moved.reshape(plane.shape))
+        lattice = torch.stack(planes, dim=1 + sweep.axis)
+    torch.testing.assert_close(cube(x).double(), lattice.reshape(2, 24), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("sweeps", "reached"), [(1, False), (2, True), (3, True)])
+def test_two_sweeps_connect_every_cell_with_every_other(sweeps, reached):
+    cube = random_cube(48, sweeps=sweeps)
+    jacobian = torch.autograd.functional.jacobian(lambda x: cube(x)[0], torch.randn(1, 48))
+    assert bool((jacobian.abs() > 0).all()) == reached
+
+
+def test_padding_never_leaks():
+    cube = random_cube(7)
+    assert cube.reshaper.num_cells > 7
+    assert cube(torch.randn(3, 7)).shape == (3, 7)
+
+
+def test_default_has_the_promised_parameters():
+    assert Cube(384, CoreConfig()).num_parameters == 62_592
+    assert Cube(384, CoreConfig(rule="dense")).num_parameters == 147_840
+
+
+def test_apply_in_blocks_equals_one_forward_and_normalises(monkeypatch):
+    monkeypatch.setattr("cube.lattice.core._APPLY_ROWS", 3)
+    cube = random_cube(48)
+    x = np.random.default_rng(0).standard_normal((10, 48)).astype(np.float32)
+    moved = cube.apply_to(x)
+    expected = torch.nn.functional.normalize(cube(torch.from_numpy(x)), dim=-1).detach().numpy()
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+    assert cube.apply_to(x[:0]).shape == (0, 48)
+
+
+def test_an_unknown_rule_lists_the_known_ones():
+    with pytest.raises(ConfigError, match=r"'plane' is not a rule.*dense, planes"):
+        Cube(8, CoreConfig(rule="plane"))

@@ -1,0 +1,45 @@
+"""The palette itself: text must be readable on what it stands on, in both themes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import cube.report
+
+STYLE = (Path(cube.report.__file__).parent / "templates" / "style.css").read_text("utf-8")
+PAIRS = [
+    ("ink", "page"), ("ink", "surface"), ("ink", "raised"), ("ink", "cube-wash"),
+    ("ink", "warn-wash"),
+    ("soft", "page"), ("soft", "surface"), ("soft", "raised"), ("soft", "cube-wash"),
+    ("cube", "page"), ("cube", "surface"), ("cube", "raised"), ("cube", "cube-wash"),
+    ("good", "surface"), ("good", "page"), ("good", "good-wash"), ("surface", "good"),
+    ("bad", "surface"), ("bad", "page"), ("bad", "bad-wash"),
+    ("warn", "warn-wash"), ("teacher", "surface"),
+]  # fmt: skip
+
+
+def palettes() -> dict[str, dict[str, str]]:
+    blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    found = [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block)) for block in blocks]
+    return dict(zip(("light", "dark"), found, strict=True))
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("text", "ground"), PAIRS)
+def test_text_is_readable(theme: str, text: str, ground: str) -> None:
+    palette = palettes()[theme]
+    low, high = sorted((luminance(palette[text]), luminance(palette[ground])))
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def test_both_themes_define_the_same_colours() -> None:
+    themes = palettes()
+    assert themes["light"].keys() == themes["dark"].keys()

@@ -1,0 +1,91 @@
+"""The teacher: found, verified, and known by everything that shapes a vector."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from cube.config import TeacherConfig
+from cube.errors import TeacherError
+from cube.teacher.encoder import Teacher, find_weights
+
+TEXTS = ["How do I reset my password?", "Is it free?", "Как сбросить пароль?"]
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Teacher:
+    return Teacher(TeacherConfig())
+
+
+def test_vectors_are_the_librarys_own(minilm):
+    from sentence_transformers import SentenceTransformer
+
+    expected = SentenceTransformer(str(minilm.folder), device="cpu").encode(
+        TEXTS, normalize_embeddings=True
+    )
+    vectors = minilm.encode(TEXTS, "query")
+    assert vectors.shape == (3, minilm.dimension) == (3, 384)
+    np.testing.assert_allclose(vectors, expected, atol=1e-6)
+
+
+def test_mean_and_max_pooling_doubles_the_dimension(minilm):
+    wide = Teacher(TeacherConfig(pooling="mean+max", normalize=False))
+    vectors = wide.encode(TEXTS, "query")
+    assert vectors.shape == (3, wide.dimension) == (3, 768)
+    mean = Teacher(TeacherConfig(pooling="mean", normalize=False)).encode(TEXTS, "query")
+    np.testing.assert_allclose(vectors[:, :384], mean, atol=1e-5)
+    assert (vectors[:, 384:] >= mean - 1e-5).all()  # a maximum is never below its mean
+    unit = minilm.encode(TEXTS, "query")
+    np.testing.assert_allclose(mean / np.linalg.norm(mean, axis=1, keepdims=True), unit, atol=1e-5)
+
+
+def test_prompts_make_roles_differ():
+    teacher = Teacher(TeacherConfig(query_prompt="query: "))
+    plain = Teacher(TeacherConfig())
+    assert teacher.fingerprint("query") != teacher.fingerprint("passage")
+    assert teacher.fingerprint("passage") == plain.fingerprint("passage")
+    np.testing.assert_allclose(
+        teacher.encode(["x"], "query"), plain.encode(["query: x"], "passage"), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"pooling": "max"}, {"normalize": False}, {"max_length": 16}, {"query_prompt": "q"}]
+)
+def test_whatever_shapes_a_vector_changes_the_fingerprint(minilm, change):
+    assert Teacher(TeacherConfig(**change)).fingerprint("query") != minilm.fingerprint("query")
+
+
+def test_what_shapes_no_vector_does_not_change_it(minilm):
+    other = Teacher(TeacherConfig(batch_size=7, dtype="float16"))
+    assert other.fingerprints == minilm.fingerprints
+
+
+def test_a_local_folder_loads_and_other_weights_have_another_fingerprint(minilm, tmp_path):
+    folder = tmp_path / "a model"
+    shutil.copytree(minilm.folder, folder)
+    local = Teacher(TeacherConfig(model=str(folder)))
+    assert local.fingerprint("query") == minilm.fingerprint("query")
+    np.testing.assert_array_equal(local.encode(TEXTS, "query"), minilm.encode(TEXTS, "query"))
+    weights = folder / "model.safetensors"
+    changed = bytearray(weights.read_bytes())
+    changed[-1] ^= 1
+    weights.write_bytes(changed)
+    other = Teacher(TeacherConfig(model=str(folder)))
+    assert other.fingerprint("query") != minilm.fingerprint("query")
+
+
+def test_max_length_cuts(minilm):
+    short = Teacher(TeacherConfig(max_length=4))
+    long_text = "password reset " * 50
+    assert not np.allclose(short.encode([long_text], "query"), minilm.encode([long_text], "query"))
+
+
+def test_a_model_that_is_nowhere_names_the_places():
+    with pytest.raises(TeacherError, match=r"nobody/no-such-model.*local folder.*hub"):
+        find_weights(TeacherConfig(model="nobody/no-such-model"))
+
+
+def test_a_folder_without_a_model_is_an_error(tmp_path):
+    with pytest.raises(TeacherError, match="Cannot load"):
+        Teacher(TeacherConfig(model=str(tmp_path))).encode(["x"], "query")

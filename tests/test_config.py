@@ -1,0 +1,76 @@
+"""One tree of settings: round trips, overrides, and errors that say where and what."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cube.config import Config, dump_config, load_config, parse_config, resolve_source
+from cube.errors import ConfigError
+
+CONFIGS = Path(__file__).parent.parent / "deployments" / "configs"
+
+
+def test_yaml_round_trip_keeps_every_value():
+    config = parse_config({"core": {"shape": [2, 3, 4]}, "training": {"seed": 7}})
+    assert parse_config(yaml.safe_load(dump_config(config))) == config
+
+
+def test_demo_file_is_the_default():
+    assert load_config(CONFIGS / "demo.yaml") == Config()
+
+
+def test_nightly_file_loads():
+    assert load_config(CONFIGS / "nightly.yaml").name == "nightly"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"trainig": {}}, ["'trainig'", "did you mean 'training'"]),
+        ({"training": {"sed": 1}}, ["'training.sed'", "did you mean 'seed'"]),
+        ({"training": {"seed": "x"}}, ["training.seed = 'x'", "integer"]),
+        ({"training": {"temperature": 0}}, ["training.temperature = 0", "greater than 0"]),
+        ({"training": {"stages": [{"name": "a", "mode": "dialog"}]}}, ["stages.0.mode", "'mixed'"]),
+        ({"training": {"stages": []}}, ["training.stages"]),
+        ({"data": {"splits": {"unseen_test": 0.9, "unseen_validation": 0.3}}}, ["below 1"]),
+        ({"core": {"shape": [0, 1, 1]}}, ["core.shape", "at least 1"]),
+        ([1], ["mapping"]),
+    ],
+)
+def test_errors_name_the_place_the_value_and_what_is_allowed(values, words):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(values)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_overrides_are_yaml_and_reach_into_lists():
+    config = load_config(None, ["training.seed=3", "training.stages.0.max_steps=5", "name=abc"])
+    assert (config.training.seed, config.training.stages[0].max_steps, config.name) == (3, 5, "abc")
+
+
+@pytest.mark.parametrize(
+    "override", ["seed", "=1", "a..b=1", "name.x=1", "training.stages.9.name=x"]
+)
+def test_bad_overrides_are_errors(override):
+    with pytest.raises(ConfigError):
+        load_config(None, [override])
+
+
+def test_yaml_tags_run_nothing(tmp_path):
+    path = tmp_path / "evil.yaml"
+    path.write_text("name: !!python/object/apply:os.system ['touch /tmp/cube-was-here']")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_config(path)
+    assert not Path("/tmp/cube-was-here").exists()
+
+
+def test_digest_ignores_where_things_lie():
+    assert Config().digest() == Config(home=Path("/elsewhere")).digest()
+    assert Config().digest() != Config(name="other").digest()
+    assert Config().digest("core") == Config(name="other").digest("core")
+
+
+def test_shipped_data_is_found():
+    assert resolve_source("cube:demo/pairs.jsonl").is_file()

@@ -1,0 +1,49 @@
+"""Files are there whole or not at all."""
+
+import pytest
+
+from cube import storage
+
+
+def test_digest_does_not_depend_on_key_order():
+    assert storage.digest_of({"a": 1, "b": [2]}) == storage.digest_of({"b": [2], "a": 1})
+    assert storage.digest_of({"a": 1}) != storage.digest_of({"a": 2})
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "file"
+    storage.write_bytes(path, b"old")
+
+    def fail(file):
+        file.write(b"half of the new")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        storage.write_atomic(path, fail)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nan_is_refused_in_json(tmp_path):
+    with pytest.raises(ValueError, match="Out of range"):
+        storage.write_json(tmp_path / "x.json", {"value": float("nan")})
+
+
+def test_a_failed_folder_is_removed(tmp_path):
+    def build():
+        with storage.atomic_folder(tmp_path / "out") as temporary:
+            (temporary / "a").write_text("x")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        build()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_someone_else_finished_first_is_kept(tmp_path):
+    with storage.atomic_folder(tmp_path / "out") as temporary:
+        (temporary / "a").write_text("mine")
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "a").write_text("theirs")
+    assert (tmp_path / "out" / "a").read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -1,0 +1,101 @@
+"""Sampler, objectives and curriculum: the trainer's pure functions."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from cube.config import StageConfig
+from cube.training.curriculum import StageProgress, learning_rate
+from cube.training.objectives import contrastive_loss, corrupt, cosine_loss, same_answer_mask
+from cube.training.sampler import batch_rows, steps_per_epoch
+
+
+def test_an_epoch_takes_every_row_at_most_once():
+    for rows, batch in [(10, 3), (256, 256), (5, 8), (1_000, 64)]:
+        steps = steps_per_epoch(rows, batch)
+        for epoch in range(2):
+            taken = [batch_rows(rows, batch, 0, 0, epoch * steps + s) for s in range(steps)]
+            positions = np.concatenate(taken)
+            assert len(set(positions.tolist())) == len(positions) == min(rows, steps * batch)
+
+
+def test_a_batch_depends_on_seed_stream_and_step_alone():
+    first = batch_rows(100, 10, 1, 0, 7)
+    batch_rows(100, 10, 1, 0, 93)
+    np.testing.assert_array_equal(first, batch_rows(100, 10, 1, 0, 7))
+    for other in [(2, 0, 7), (1, 1, 7), (1, 0, 8), (1, 0, 17)]:
+        assert not np.array_equal(first, batch_rows(100, 10, *other))
+
+
+def test_contrastive_loss_equals_a_plain_loop():
+    torch.manual_seed(0)
+    x, y = torch.randn(6, 8), torch.randn(6, 8)
+    questions, answers = torch.tensor([0, 1, 2, 3, 4, 0]), torch.tensor([10, 11, 11, 13, 14, 15])
+    mask = same_answer_mask(questions, answers)
+    losses = []
+    for i in range(6):
+        scores = [torch.cosine_similarity(x[i], y[j], dim=0).item() / 0.1 for j in range(6)]
+        wrong = [
+            j for j in range(6) if j != i
+            if answers[i] != answers[j] and questions[i] != questions[j]
+        ]  # fmt: skip
+        denominator = sum(math.exp(scores[j]) for j in [i, *wrong])
+        losses.append(-math.log(math.exp(scores[i]) / denominator))
+    expected = torch.tensor(losses).mean()
+    torch.testing.assert_close(contrastive_loss(x, y, mask, 0.1), expected)
+
+
+def test_a_batch_of_one_answer_has_no_contrast():
+    x = torch.randn(3, 4)
+    mask = same_answer_mask(torch.arange(3), torch.zeros(3, dtype=torch.long))
+    assert contrastive_loss(x, x, mask, 0.1).item() == 0
+
+
+def test_cosine_loss_is_zero_for_equal_directions():
+    x = torch.randn(5, 8)
+    assert cosine_loss(3 * x, x).item() == pytest.approx(0, abs=1e-6)
+    assert cosine_loss(-x, x).item() == pytest.approx(2, abs=1e-6)
+
+
+def test_corruption_has_the_asked_length_and_repeats():
+    x = torch.nn.functional.normalize(torch.randn(400, 384), dim=-1)
+    noisy = corrupt(x, 0.5, 0.0, torch.Generator().manual_seed(1))
+    assert (noisy - x).norm(dim=-1).mean().item() == pytest.approx(0.5, abs=0.01)
+    dropped = corrupt(x, 0.0, 0.25, torch.Generator().manual_seed(1))
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
+    again = corrupt(x, 0.5, 0.0, torch.Generator().manual_seed(1))
+    assert torch.equal(noisy, again)
+    assert torch.equal(corrupt(x, 0.0, 0.0, torch.Generator()), x)
+
+
+def test_the_rate_rises_then_falls_to_nothing():
+    rates = [learning_rate(0.1, step, 100, 0.1) for step in range(101)]
+    assert rates[0] == pytest.approx(0.01)
+    assert max(rates) == rates[10] == pytest.approx(0.1)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[100] == pytest.approx(0)
+
+
+def test_a_stage_ends_by_budget_or_by_plateau():
+    stage = StageConfig(name="a", mode="dialogue", max_steps=10, max_epochs=3, patience=2)
+    assert (stage.budget(100), stage.budget(2)) == (10, 6)
+    progress = StageProgress()
+    for score in (0.1, 0.2, 0.2):
+        progress.validated(score)
+        assert progress.finished(stage, 10) is None
+    progress.validated(0.15)
+    assert progress.finished(stage, 10) == "plateau"
+    progress.next_stage()
+    assert progress == StageProgress(stage=1)
+    progress.step = 10
+    assert progress.finished(stage, 10) == "budget"
+
+
+def test_modes_weigh_the_losses():
+    def weight(mode, share=None):
+        return StageConfig(name="a", mode=mode, autoencoder_share=share).restoring_weight
+
+    assert [weight(m) for m in ("autoencoder", "mixed", "dialogue")] == [1.0, 0.5, 0.0]
+    assert weight("mixed", 0.25) == 0.25
