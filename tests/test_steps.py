@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cube import steps
 from cube.cli import main
 from cube.config import dump_config
 from cube.errors import DataError, ModelError
+from cube.export import export_sentence_transformers
 from cube.model import load_model
 from cube.pipeline import TextPipeline
 from cube.registry import Registry
@@ -61,6 +63,20 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog)
     assert len(answers) == 2
     assert all(phrase.text in texts for phrase in answers)
     assert answers[0].score >= answers[1].score
+
+
+def test_the_exported_model_moves_questions_and_leaves_answers(small_config, tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    run = run_all(small_config)
+    export_sentence_transformers(run.folder / "model", tmp_path / "exported")
+    exported = SentenceTransformer(str(tmp_path / "exported"), device="cpu")
+    texts = ["How do I reset my password?", "Sync is stuck."]
+    plain = Teacher(small_config.teacher).encode(texts, "query")
+    moved = load_model(run.folder / "model").cube.apply_to(plain)
+    np.testing.assert_allclose(exported.encode_query(texts), moved, atol=1e-4)
+    np.testing.assert_allclose(exported.encode_document(texts), plain, atol=1e-5)
+    assert not np.allclose(moved, plain, atol=1e-3)
 
 
 def test_a_saved_cube_refuses_another_teacher(small_config):
