@@ -4,10 +4,12 @@ Systems are gathered (cube, baselines, champion), judged on every slice, and set
 project wants to reach.
 """
 
+import logging
 from typing import Any
 
 from safetensors.torch import load_file
 
+from cube import storage
 from cube.data.corpus import Corpus
 from cube.data.splits import Split
 from cube.evaluation.baselines import (
@@ -32,11 +34,32 @@ from cube.runs import Run
 from cube.teacher.encoder import Teacher
 from cube.training.in_run import side_training
 
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
 _EXAMPLES = 10
 
 
 def evaluate(run: Run) -> dict[str, Any]:
-    """Judge the run's cube against baselines and champion; returns evaluation.json's content."""
+    """Judge the run's cube against baselines and champion; returns evaluation.json's content.
+
+    An evaluation of the same cube against the same champion under the same settings is not made
+    twice.
+    """
+    registry = Registry(run.config.home, run.config.name)
+    rival = registry.champion()
+    inputs = storage.digest_of(
+        {
+            "format": FORMAT,
+            "run": run.facts["digest"],
+            "evaluation": run.config.evaluation.model_dump(mode="json"),
+            "rival": None if rival == run.version else rival,
+        }
+    )
+    done = run.read("evaluation.json")
+    if done is not None and done["inputs"] == inputs:
+        logger.info("run %s is evaluated already against the same rivals", run.run_id)
+        return done
     config, experiment = run.config, run.experiment
     saved = load_model(run.folder / "model")
     systems = [cube_system("cube", "cube", saved.cube), *closed_form_baselines(experiment)]
@@ -52,7 +75,8 @@ def evaluate(run: Run) -> dict[str, Any]:
     stability = _stability(run, judged)
     restored = _restoration(run, saved.cube)
     values = {
-        "format": 1,
+        "format": FORMAT,
+        "inputs": inputs,
         "run": run.run_id,
         "version": run.version,
         "created": run.facts["created"],
