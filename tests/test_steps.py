@@ -34,7 +34,7 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog)
 
     named = {"cube", "identity", "centred_identity", "mean_answer", "ridge_raw", "ridge_centred"}
     scores = evaluation["slices"][evaluation["headline"]]["scores"]
-    assert set(scores) == named | {"dense", "random"}
+    assert set(scores) == named | {"dense", "low_rank", "random"}
     assert all(0 <= score <= 1 for s in scores.values() for n, score in s.items() if "@" in n)
     targets = {target["name"]: target for target in evaluation["targets"]}
     assert len(targets) == 11

@@ -13,6 +13,7 @@ from cube import storage
 from cube.data.corpus import Corpus
 from cube.data.splits import Split
 from cube.evaluation.baselines import (
+    TRAINED_BASELINES,
     System,
     closed_form_baselines,
     cube_system,
@@ -104,10 +105,14 @@ def evaluate(run: Run) -> dict[str, Any]:
 
 
 def _trained_baselines(run: Run) -> list[System]:
-    """Train (or load) the dense map with the cube's own objective, stages and early stopping."""
-    core = run.config.core.model_copy(update={"rule": "dense"})
-    cube = side_training(run, run.config.training, core, run.folder / "baselines" / "dense")
-    return [cube_system("dense", "dense residual map, same objective", cube)]
+    """Train (or load) rival maps with the cube's own objective, stages and early stopping."""
+    systems = []
+    for rule, label in TRAINED_BASELINES.items():
+        core = run.config.core.model_copy(update={"rule": rule})
+        folder = run.folder / "baselines" / rule
+        cube = side_training(run, run.config.training, core, folder)
+        systems.append(cube_system(rule, label, cube))
+    return systems
 
 
 def _stability(run: Run, judged: Judged) -> dict[str, Any]:
