@@ -167,7 +167,13 @@ class TrainingConfig(Section):
         default=[
             StageConfig(name="autoencoder", mode="autoencoder", max_steps=200, max_epochs=100),
             StageConfig(name="mixed", mode="mixed", max_steps=100, max_epochs=60),
-            StageConfig(name="dialogue", mode="dialogue", max_steps=1_000, max_epochs=150),
+            StageConfig(
+                name="dialogue",
+                mode="dialogue",
+                max_steps=400,
+                max_epochs=150,
+                learning_rate=2e-3,
+            ),
         ],
         min_length=1,
     )

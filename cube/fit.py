@@ -64,7 +64,7 @@ def read_vectors(path: Path) -> np.ndarray:
     return matrix
 
 
-def _first_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def first_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return for each row the first row equal to it, and a 64-bit key of its content."""
     first: dict[bytes, int] = {}
     rows = np.empty(len(matrix), np.int64)
@@ -101,8 +101,8 @@ def _experiment(
 ) -> Experiment:
     """Split pairs of vectors and lay them out."""
     _check_pair(queries, answers)
-    question_rows, question_keys = _first_rows(queries)
-    answer_rows, answer_keys = _first_rows(answers)
+    question_rows, question_keys = first_rows(queries)
+    answer_rows, answer_keys = first_rows(answers)
     no_dialogue = np.zeros(len(queries), bool)
     groups = _join_groups(answer_keys, question_keys)
     splits = assign_splits(groups, question_keys, no_dialogue, config)
@@ -209,8 +209,8 @@ def evaluate_vectors(
     if queries.shape[1] != saved.cube.dimension:
         raise ModelError(_wrong_dimension(saved, queries))
     with tempfile.TemporaryDirectory(prefix="cube-") as scratch:
-        question_rows, _ = _first_rows(queries)
-        answer_rows, _ = _first_rows(answers)
+        question_rows, _ = first_rows(queries)
+        answer_rows, _ = first_rows(answers)
         experiment = Experiment(
             _stack(queries, answers, Path(scratch)),
             question_rows,

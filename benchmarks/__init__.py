@@ -1,0 +1,1 @@
+"""Measurements anybody can repeat: each a command that prints a table and writes JSON."""
