@@ -60,7 +60,9 @@ def reading(file: SourceFile) -> Iterator[None]:
             "another encoding, name it in data.encoding."
         ) from None
     except OSError as error:
-        raise DataError(f"Cannot read {file.path}: {error.strerror or error}.") from None
+        if error.errno is None:  # raised by a decoder, not by the system
+            raise DataError(f"{file.path} is cut off or corrupt ({_first_line(error)}).") from None
+        raise DataError(f"Cannot read {file.path}: {error.strerror}.") from None
 
 
 def state_of(path: Path) -> tuple[int, ...]:
