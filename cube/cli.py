@@ -208,6 +208,20 @@ def ask(
 
 
 @app.command
+def export(*, model: Path, out: Path) -> None:
+    """Write teacher and cube as one sentence-transformers model, stock modules only.
+
+    Args:
+        model: model folder.
+        out: folder to write.
+    """
+    from cube.export import export_sentence_transformers
+
+    export_sentence_transformers(model, out)
+    sys.stdout.write(f"Model for sentence-transformers: {out}\n")
+
+
+@app.command
 def report(run: Path) -> None:
     """Write the HTML report of a run folder again.
 

@@ -44,7 +44,7 @@ def read_vectors(path: Path) -> np.ndarray:
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise DataError(
             f"{path} is not a plain .npy array ({error}). Pickled arrays are refused: loading "
             "one runs code."

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from cube.config import CoreConfig
-from cube.errors import ConfigError
+from cube.errors import ConfigError, ModelError
+from cube.export import affine_map
 from cube.lattice.core import Cube
 from cube.lattice.reshaper import Reshaper
 from cube.lattice.rules import RULES
@@ -103,3 +104,17 @@ def test_apply_in_blocks_equals_one_forward_and_normalises(monkeypatch):
 def test_an_unknown_rule_lists_the_known_ones():
     with pytest.raises(ConfigError, match=r"'plane' is not a rule.*dense, planes"):
         Cube(8, CoreConfig(rule="plane"))
+
+
+def test_linear_sweeps_are_one_matrix():
+    cube = random_cube(48)
+    weight, bias = affine_map(cube)
+    x = torch.randn(5, 48)
+    torch.testing.assert_close(x @ weight + bias, cube(x), atol=1e-4, rtol=1e-4)
+
+
+def test_a_cube_that_is_not_linear_has_no_matrix():
+    cube = random_cube(48)
+    cube.core.append(torch.nn.ReLU())
+    with pytest.raises(ModelError, match="not linear"):
+        affine_map(cube)

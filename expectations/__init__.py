@@ -1,0 +1,19 @@
+"""Suites of expectations that guard the data of a run, and the frames they are checked on.
+
+The suites are JSON files beside this one, written to be read and edited by a person.
+"""
+
+from expectations.failures import ExpectationError, describe_failures, require_success
+from expectations.frames import embeddings_frame, pairs_frame
+from expectations.suites import Suite, load_suite, validate
+
+__all__ = [
+    "ExpectationError",
+    "Suite",
+    "describe_failures",
+    "embeddings_frame",
+    "load_suite",
+    "pairs_frame",
+    "require_success",
+    "validate",
+]

@@ -1,0 +1,86 @@
+"""Running a flow on this machine, without a server of its own."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from cube.config import load_config
+from cube.errors import CubeError
+
+BAD_INPUT = 2
+_OURS = ("cube", "expectations", "tasks")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the flow `train-cube` and print its summary.
+
+    Returns:
+        0 when the run ended well, whatever the gate said; 1 when a validation stopped it; 2 for bad
+        input.
+    """
+    parser = argparse.ArgumentParser("python -m flows.train_cube", description="Train a cube.")
+    parser.add_argument("config", type=Path, help="YAML file of settings")
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], metavar="SECTION.KEY=VALUE",
+        help="change one setting; may be repeated",
+    )  # fmt: skip
+    options = parser.parse_args(arguments)
+    try:
+        prepare_environment(load_config(options.config, options.overrides).home)
+        return _run(options.config, options.overrides)
+    except (CubeError, OSError) as error:
+        sys.stderr.write(f"train_cube: {error}\n")
+        return getattr(error, "exit_code", BAD_INPUT)
+    except KeyboardInterrupt:
+        return 130
+
+
+def prepare_environment(home: Path) -> None:
+    """Give Prefect settings for a run without a server, before it is imported.
+
+    Its database goes to `home/prefect`, nothing into the user's home. What the environment sets
+    already is left alone, so with PREFECT_API_URL the run shows up on that server.
+    """
+    defaults = {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "GX_ANALYTICS_ENABLED": "false",
+        "TOKENIZERS_PARALLELISM": "false",
+        # Threads that wait by spinning slow a training tenfold where other jobs want the cores.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "PREFECT_HOME": str(home.resolve() / "prefect"),
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    }
+    if "PREFECT_API_URL" not in os.environ:
+        defaults["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
+        defaults["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    # Prefect makes only the last folder of the path, and its server fails for want of the others.
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+
+
+def _run(config: Path, overrides: list[str]) -> int:
+    from cube.report.terminal import print_summary
+    from cube.runs import Run
+    from flows.train_cube import train_cube
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_worth_showing)
+    result = train_cube(str(config), overrides)
+    print_summary(Run(Path(result["run"])))
+    return 0
+
+
+def _worth_showing(record: logging.LogRecord) -> bool:
+    """Whether a record belongs on the terminal: ours, the ends of tasks, and others' warnings.
+
+    Errors are told once and in a sentence by `main`, so Prefect's tracebacks stay in its database.
+    """
+    if record.name.startswith("prefect"):
+        return record.name == "prefect.task_runs" and record.levelno < logging.ERROR
+    ours = record.name.split(".")[0] in _OURS
+    return ours or record.levelno >= logging.WARNING

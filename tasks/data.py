@@ -1,0 +1,28 @@
+"""Tasks that read the sources."""
+
+from typing import Any
+
+from cube.config import Config
+from tasks.common import publish_table, step
+
+
+@step(
+    "Ingest data",
+    "Read the sources into a corpus; rows that cannot be used go to its quarantine.",
+    "Ingest data of {config.name}",
+    retry=True,
+)
+def ingest_data(config: Config) -> dict[str, Any]:
+    """Return folder, digest and counts of the corpus."""
+    from cube import steps
+
+    corpus = steps.ingest(config)
+    manifest = corpus.manifest
+    counts = {**manifest["rows"], "pairs": manifest["pairs"], "texts": manifest["texts"]}
+    rows = [{"what": name.replace("_", " "), "count": count} for name, count in counts.items()]
+    rows += [
+        {"what": f"quarantined: {reason}", "count": count}
+        for reason, count in manifest["reasons"].items()
+    ]
+    publish_table("data", rows, f"Corpus {corpus.digest}: rows read, kept and quarantined")
+    return {"folder": str(corpus.folder), "digest": corpus.digest, **counts}

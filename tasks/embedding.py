@@ -1,0 +1,31 @@
+"""Tasks that run the teacher."""
+
+from pathlib import Path
+from typing import Any
+
+from cube.config import Config
+from cube.data.corpus import Corpus
+from tasks.common import publish_table, step
+
+
+@step(
+    "Embed corpus",
+    "Encode the texts the cache lacks and lay all vectors out as one memory-mapped matrix.",
+    "Embed corpus {corpus[digest]}",
+    retry=True,
+)
+def embed_corpus(config: Config, corpus: dict[str, Any]) -> dict[str, Any]:
+    """Return folder, digest and shape of the vector matrix."""
+    from cube import steps
+
+    vectors = steps.embed(config, Corpus(Path(corpus["folder"])))
+    manifest = vectors.manifest
+    shown = ("model", "texts", "dimension", "dtype", "encoded", "cache_hits")
+    rows = [{"what": name.replace("_", " "), "value": manifest[name]} for name in shown]
+    publish_table("vectors", rows, f"Vector matrix {vectors.digest}, when it was made")
+    return {
+        "folder": str(vectors.folder),
+        "digest": vectors.digest,
+        "texts": manifest["texts"],
+        "dimension": manifest["dimension"],
+    }

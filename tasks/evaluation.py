@@ -1,0 +1,112 @@
+"""Tasks that judge a run's cube and put it into the registry."""
+
+from typing import Any
+
+from tasks.common import open_run, publish_markdown, publish_table, serve_hint, step
+
+
+@step(
+    "Evaluate cube",
+    "Score the cube against every baseline and the champion on questions it never saw.",
+    "Evaluate {run[id]}",
+)
+def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
+    """Return the verdict and the headline scores."""
+    from cube import steps
+
+    opened = open_run(run)
+    values = steps.evaluate(opened)
+    headline = values["slices"][values["headline"]]
+    table = _baselines(values, headline)
+    verdict = values["verdict"]
+    publish_table("baselines", table, f"MRR@10 and more on {headline['questions']} questions")
+    publish_table("targets", _targets(values), "Targets the project set out with")
+    publish_markdown(
+        "verdict",
+        _verdict(opened.run_id, values, table) + "\n\n" + serve_hint(opened.config.home) + "\n",
+        verdict["sentence"],
+    )
+    scores = headline["scores"]
+    return {
+        "promote": verdict["promote"],
+        "sentence": verdict["sentence"],
+        "headline": values["headline"],
+        "cube": scores["cube"]["mrr@10"],
+        "frozen_teacher": scores["identity"]["mrr@10"],
+    }
+
+
+@step(
+    "Publish and gate",
+    "Put the model into the registry; it becomes champion only if the verdict says so.",
+    "Publish {run[id]}",
+    retry=True,
+)
+def publish_cube(run: dict[str, str]) -> dict[str, Any]:
+    """Return version, path, champion and whether the version was promoted."""
+    from cube import steps
+
+    result = steps.publish(open_run(run))
+    rows = [{"what": name, "value": str(value)} for name, value in result.items()]
+    publish_table("registry", rows, result["sentence"])
+    return result
+
+
+def _baselines(values: dict[str, Any], headline: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one row a system, best first."""
+    rows = []
+    scores = headline["scores"]
+    for name in sorted(scores, key=lambda name: -scores[name]["mrr@10"]):
+        against = headline["cube_minus"].get(name)
+        interval = _interval(against) if against else ""
+        rows.append(
+            {
+                "system": values["systems"][name]["label"],
+                "MRR@10": round(scores[name]["mrr@10"], 3),
+                "Hit@1": round(scores[name]["hit@1"], 3),
+                "Hit@10": round(scores[name]["hit@10"], 3),
+                "cosine": round(scores[name]["cosine"], 3),
+                "cube minus it (MRR@10)": interval,
+                "parameters": values["systems"][name]["parameters"],
+            }
+        )
+    return rows
+
+
+def _interval(values: dict[str, float]) -> str:
+    return f"{values['difference']:+.3f} ({values['low']:+.3f} to {values['high']:+.3f})"
+
+
+def _targets(values: dict[str, Any]) -> list[dict[str, Any]]:
+    words = {True: "yes", False: "NO", None: "not measured"}
+    return [
+        {
+            "target": target["name"],
+            "limit": f"{'>' if target['direction'] == 'above' else '<'} {target['limit']:g}"
+            f"{target['unit']}",
+            "value": "" if target["value"] is None else f"{target['value']:.4g}{target['unit']}",
+            "met": words[target["met"]],
+            "trivial predictor": ""
+            if target["trivial"] is None
+            else f"{target['trivial']:.4g} ({target['trivial_name']})",
+            "note": target["note"],
+        }
+        for target in values["targets"]
+    ]
+
+
+def _verdict(run_id: str, values: dict[str, Any], table: list[dict[str, Any]]) -> str:
+    """Return the verdict with the table of baselines, in markdown."""
+    verdict = values["verdict"]
+    columns = [name for name in table[0] if name != "parameters"]
+    lines = [
+        f"# {'Promote' if verdict['promote'] else 'Do not promote'}: {run_id}",
+        "",
+        verdict["sentence"],
+        *(f"\n**Warning.** {warning}" for warning in verdict["warnings"]),
+        "",
+        "| " + " | ".join(columns) + " |",
+        "|" + "---|" * len(columns),
+        *("| " + " | ".join(str(row[name]) for name in columns) + " |" for row in table),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,163 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cube.errors import ConfigError, DataError
+from expectations import ExpectationError, describe_failures, load_suite, require_success, validate
+
+
+def good_pairs(count: int = 240) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            "row": range(count),
+            "source": "faq",
+            "question": [f"How do I reach page {i}?" for i in range(count)],
+            "answer": [f"Press button {i // 3}." for i in range(count)],
+        }
+    )
+    frame["question_is_answer"] = False
+    return frame
+
+
+def failed(result: dict, severity: str = "critical") -> list[dict]:
+    return [e for e in result["expectations"] if not e["success"] and e["severity"] == severity]
+
+
+def test_good_pairs_meet_everything():
+    result = validate(good_pairs(), load_suite("pairs"))
+    assert result["success"]
+    assert result["rows"] == 240
+    assert all(entry["success"] for entry in result["expectations"])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "kind"),
+    [
+        ("question", None, "expect_column_values_to_not_be_null"),
+        ("answer", None, "expect_column_values_to_not_be_null"),
+        ("question", "", "expect_column_value_lengths_to_be_between"),
+        ("answer", "", "expect_column_value_lengths_to_be_between"),
+    ],
+)
+def test_one_bad_row_is_found_and_shown(column, value, kind):
+    frame = good_pairs()
+    frame.loc[17, column] = value
+    result = validate(frame, load_suite("pairs"))
+    assert not result["success"]
+    (entry,) = failed(result)
+    assert (entry["type"], entry["column"], entry["unexpected_count"]) == (kind, column, 1)
+    assert entry["examples"][0]["row"] == 17
+
+
+def test_pairs_that_repeat_their_question_are_found():
+    frame = good_pairs()
+    frame.loc[:40, "question_is_answer"] = True
+    (entry,) = failed(validate(frame, load_suite("pairs")))
+    assert entry["unexpected_count"] == 41
+
+
+def test_too_few_pairs_and_a_single_answer_are_found():
+    frame = good_pairs(20)
+    frame["answer"] = "Press the button."
+    result = validate(frame, load_suite("pairs"))
+    assert [(entry["type"], entry["observed"]) for entry in failed(result)] == [
+        ("expect_table_row_count_to_be_between", 20),
+        ("expect_column_unique_value_count_to_be_between", 1),
+    ]
+
+
+def test_a_warning_does_not_stop():
+    frame = good_pairs()
+    frame.loc[:99, "question"] = "What?"
+    result = validate(frame, load_suite("pairs"))
+    assert result["success"]
+    (entry,) = failed(result, "warning")
+    assert entry["type"] == "expect_column_values_to_be_unique"
+    require_success(result, Path("pairs.json"), Path("index.html"))
+
+
+def test_a_critical_failure_stops_with_an_example_and_advice():
+    frame = good_pairs()
+    frame.loc[5, "answer"] = ""
+    suite = load_suite("pairs")
+    result = validate(frame, suite)
+    with pytest.raises(ExpectationError) as caught:
+        require_success(result, suite.path, Path("runs/x/validation/index.html"))
+    assert isinstance(caught.value, DataError)
+    assert caught.value.exit_code == 1
+    message = str(caught.value)
+    for part in ("No answer is empty", "1 of 240 rows", '"row": 5', "pairs.json", "index.html"):
+        assert part in message
+    assert len(describe_failures(result, ("critical",))) == 1
+
+
+def test_results_are_json_even_for_odd_values():
+    frame = good_pairs()
+    frame["question"] = frame["question"].astype(object)
+    frame.loc[3, "question"] = float("nan")
+    frame.loc[4, "question"] = "<script>" * 500
+    result = validate(frame, load_suite("pairs"))
+    assert "NaN" not in json.dumps(result, allow_nan=False)
+
+
+def test_a_suite_can_be_used_twice():
+    suite = load_suite("pairs")
+    assert validate(good_pairs(), suite) == validate(good_pairs(), suite)
+
+
+def test_data_docs_are_built_on_request(tmp_path):
+    validate(good_pairs(), load_suite("pairs"), tmp_path / "docs")
+    assert (tmp_path / "docs" / "index.html").is_file()
+
+
+def entry(**changes) -> dict:
+    values = {
+        "type": "expect_column_values_to_not_be_null",
+        "kwargs": {"column": "question"},
+        "severity": "critical",
+    }
+    return {k: v for k, v in {**values, **changes}.items() if v is not ...}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "must be an object"),
+        ({"name": "mine"}, "no list"),
+        ({"name": "mine", "expectations": []}, "at least one entry"),
+        ({"name": "mine", "expectaions": [entry()]}, "did you mean 'expectations'"),
+        ([entry(type="expect_column_values_to_not_be_nul")], "did you mean"),
+        ([entry(type=...)], 'with "type"'),
+        ([entry(severity="citical")], "must be one of critical, warning, info"),
+        ([entry(kwargs={"colum": "question"})], "colum"),
+        ([entry(kwargs=["question"])], '"kwargs" must be an object'),
+        ([entry(kwargs={"column": "question", "mostly": 3})], "mostly"),
+        ([entry(kwarg={"column": "question"})], "did you mean 'kwargs'"),
+    ],
+)
+def test_a_wrong_suite_is_a_clear_error(tmp_path, values, message):
+    path = tmp_path / "mine.json"
+    if isinstance(values, list) and values:
+        values = {"name": "mine", "expectations": [entry(), *values]}
+    path.write_text(json.dumps(values))
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_suite(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_unknown_column_is_a_clear_error(tmp_path):
+    path = tmp_path / "mine.json"
+    broken = entry(kwargs={"column": "qestion"})
+    path.write_text(json.dumps({"name": "mine", "expectations": [broken]}))
+    with pytest.raises(ConfigError, match="no column 'qestion', did you mean 'question'"):
+        validate(good_pairs(), load_suite(path))
+
+
+def test_a_missing_or_broken_file_is_a_clear_error(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.json"):
+        load_suite(tmp_path / "nowhere.json")
+    (tmp_path / "broken.json").write_text('{"name": ')
+    with pytest.raises(ConfigError, match=r"broken\.json is not valid JSON"):
+        load_suite(tmp_path / "broken.json")

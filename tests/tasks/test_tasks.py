@@ -1,0 +1,125 @@
+"""The functions behind the tasks, called without Prefect: no server, no artifacts."""
+
+import logging
+import sqlite3
+from pathlib import Path
+
+import pytest
+from prefect.logging.handlers import APILogHandler
+from prefect.states import Failed
+
+from cube.config import Config, parse_config
+from cube.errors import ConfigError, DataError
+from cube.runs import Run
+from expectations import ExpectationError
+from tasks.common import forward_logs, may_pass, reports_url
+from tasks.data import ingest_data
+from tasks.drift import watch_drift
+from tasks.embedding import embed_corpus
+from tasks.training import start_run
+from tasks.validation import validate_embeddings, validate_pairs
+from tests.conftest import write_jsonl
+
+
+def prepare(config: Config) -> dict[str, str]:
+    corpus = ingest_data.fn(config)
+    return start_run.fn(config, corpus, embed_corpus.fn(config, corpus))
+
+
+def changed(config: Config, **sections) -> Config:
+    return parse_config({**config.model_dump(mode="json"), **sections})
+
+
+def test_from_files_to_a_validated_run(tiny_config):
+    run = prepare(tiny_config)
+    assert validate_pairs.fn(run)["success"]
+    assert validate_embeddings.fn(run)["success"]
+    folder = Path(run["folder"])
+    opened = Run(folder)
+    assert opened.read("validation/pairs.json")["rows"] == 60
+    assert opened.read("validation/embeddings.json")["success"]
+    page = (folder / "validation" / "index.html").read_text("utf-8")
+    assert "Every pair has a question." in page
+    assert "http" not in page.replace("http://www.w3.org", "")  # offline
+
+
+def test_a_suite_of_ones_own_rules(tiny_config, tmp_path):
+    suite = tmp_path / "strict.json"
+    suite.write_text(
+        '{"name": "strict", "example_columns": ["row", "question"], "expectations": [{"type": '
+        '"expect_column_values_to_be_in_set", "kwargs": {"column": "question", "value_set": []}}]}'
+    )
+    config = changed(tiny_config, validation={"pairs_suite": str(suite)})
+    run = prepare(config)
+    with pytest.raises(ExpectationError, match=r"strict fail.*60 of 60 rows.*strict\.json"):
+        validate_pairs.fn(run)
+    page = (Path(run["folder"]) / "validation" / "index.html").read_text("utf-8")
+    assert "failed" in page
+
+
+def test_texts_are_escaped_on_the_page(tiny_config, tmp_path):
+    rows = [{"question": f"<script>alert({i})</script>", "answer": f"a{i}"} for i in range(40)]
+    rows += [{"question": "<b>same</b>", "answer": f"b{i}"} for i in range(20)]
+    path = write_jsonl(tmp_path / "hostile.jsonl", rows)
+    data = {**tiny_config.data.model_dump(mode="json"), "sources": [str(path)]}
+    run = prepare(changed(tiny_config, data=data))
+    assert validate_pairs.fn(run)["warnings"] > 0
+    page = (Path(run["folder"]) / "validation" / "index.html").read_text("utf-8")
+    assert "&lt;b&gt;same" in page
+    assert "<b>same" not in page
+
+
+def test_drift_without_recent_files_is_a_note(tiny_config):
+    run = prepare(tiny_config)
+    result = watch_drift.fn(run)
+    assert not result["judged"]
+    assert not (Path(run["folder"]) / "drift" / "drift.json").exists()
+
+
+def test_missing_recent_files_are_reported_and_do_not_stop(tiny_config, tmp_path):
+    data = {**tiny_config.data.model_dump(mode="json"), "recent": [str(tmp_path / "none.jsonl")]}
+    run = prepare(changed(tiny_config, data=data))
+    assert not watch_drift.fn(run)["judged"]
+    assert "none.jsonl" in Run(Path(run["folder"])).read("drift/drift.json")["note"]
+
+
+def test_questions_nobody_answered_yet_can_be_watched(tiny_config, tmp_path):
+    texts = [{"text": f"Which planet has {i} moons and how far is it?"} for i in range(40)]
+    path = write_jsonl(tmp_path / "asked.jsonl", texts)
+    data = {**tiny_config.data.model_dump(mode="json"), "recent": [str(path)]}
+    run = prepare(changed(tiny_config, data=data))
+    assert watch_drift.fn(run)["drifted"]
+    drift = Run(Path(run["folder"])).read("drift/drift.json")
+    assert (drift["current_rows"], drift["reference"]) == (40, "training questions of this run")
+    assert (Path(run["folder"]) / "drift" / "drift.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (OSError("disk is busy"), True),
+        (sqlite3.OperationalError("database is locked"), True),
+        (DataError("no rows"), False),
+        (ConfigError("unknown key"), False),
+        (ZeroDivisionError(), False),
+    ],
+)
+def test_only_errors_that_may_pass_are_tried_again(error, again):
+    assert may_pass(None, None, Failed(data=error)) is again
+
+
+def test_reports_are_linked_where_runs_are_served(monkeypatch):
+    home = Path("var")
+    page = home / "runs" / "demo-1" / "report" / "index.html"
+    monkeypatch.delenv("CUBE_REPORTS_URL", raising=False)
+    assert reports_url(page, home) == "http://127.0.0.1:9100/demo-1/report/index.html"
+    monkeypatch.setenv("CUBE_REPORTS_URL", "https://reports.example/cube/")
+    assert reports_url(page, home) == "https://reports.example/cube/demo-1/report/index.html"
+
+
+def test_logs_are_forwarded_once():
+    forward_logs()
+    forward_logs()
+    logger = logging.getLogger("cube")
+    assert logger.getEffectiveLevel() == logging.INFO
+    assert sum(isinstance(handler, APILogHandler) for handler in logger.handlers) == 1

@@ -1,0 +1,141 @@
+"""Training on stored vectors through the command line: verdicts, files, exit codes, bad input."""
+
+import io
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from cube.cli import main
+from cube.model import load_model
+
+FAST = "training.stages=[{name: dialogue, mode: dialogue, max_steps: 80, learning_rate: 3e-3}]"
+QUICK = ["--set", FAST, "--set", "training.batch_size=64", "--set", "training.weight_decay=0.01"]
+QUICK += ["--set", "evaluation.bootstrap_resamples=500", "--set", "evaluation.min_questions=20"]
+
+
+def run(*words) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main([str(word) for word in words])
+    return caught.value.code
+
+
+@pytest.fixture
+def files(tmp_path, planted):
+    questions, answers = planted
+    np.save(tmp_path / "q.npy", questions)
+    np.save(tmp_path / "a.npy", answers)
+    return ["--queries", tmp_path / "q.npy", "--answers", tmp_path / "a.npy"]
+
+
+def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
+    model = tmp_path / "model"
+    assert run("fit", *files, "--out", model, "--seed", 3, *QUICK) == 0
+    assert "Promoted" in capsys.readouterr().out
+    assert sorted(path.name for path in model.iterdir()) == [
+        "README.md", "centring.safetensors", "config.json", "model.safetensors", "reference.npy",
+    ]  # fmt: skip
+
+    assert run("apply", "--model", model, "--vectors", files[1], "--out", tmp_path / "o.npy") == 0
+    moved = np.load(tmp_path / "o.npy")
+    assert moved.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-5)
+    np.testing.assert_array_equal(moved, load_model(model).cube.apply_to(planted[0]))
+
+    capsys.readouterr()
+    code = run("evaluate", "--model", model, *files, "--json", *QUICK)
+    values = json.loads(capsys.readouterr().out)
+    scores = values["slices"]["all_pairs"]["scores"]
+    best = np.argmax(moved @ planted[1].T, axis=1)
+    assert scores["cube"]["hit@1"] == pytest.approx((best == np.arange(len(best))).mean())
+    assert scores["cube"]["mrr@10"] > scores["identity"]["mrr@10"]
+    assert code == 0
+
+
+def test_shuffled_answers_are_refused_and_the_model_is_written(tmp_path, planted, files):
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).permutation(planted[1]))
+    assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 1
+    assert load_model(tmp_path / "model").cube.dimension == 48
+
+
+def test_equal_answers_are_one_answer(tmp_path, files, planted, capsys):
+    _, answers = planted
+    np.save(tmp_path / "a.npy", answers[np.arange(600) // 6])
+    run("fit", *files, "--out", tmp_path / "model", *QUICK)
+    assert "100 answers" in capsys.readouterr().out
+
+
+def test_equal_seeds_write_equal_weights(tmp_path, files):
+    for name in ("one", "two"):
+        run("fit", *files, "--out", tmp_path / name, "--seed", 5, *QUICK)
+    one, two = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("one", "two"))
+    assert one == two
+
+
+class Evil:
+    def __reduce__(self):
+        return (open, ("/tmp/cube-was-here-too", "w"))
+
+
+def bad_files():
+    good = np.ones((50, 8), np.float32)
+    with_nan, with_zero = good.copy(), good.copy()
+    with_nan[7, 3], with_zero[9] = np.nan, 0
+    pickled = io.BytesIO()
+    np.save(pickled, np.array([Evil()], object), allow_pickle=True)
+    return {
+        "nan": (with_nan, r"rows \[7\]"),
+        "zero": (with_zero, r"rows \[9\]"),
+        "other dimension": (np.ones((50, 9), np.float32), "shape"),
+        "other rows": (np.ones((49, 8), np.float32), "shape"),
+        "integers": (np.ones((50, 8), np.int64), "int64"),
+        "three axes": (np.ones((5, 8, 2), np.float32), r"\(5, 8, 2\)"),
+        "no rows": (np.ones((0, 8), np.float32), "no rows"),
+        "pickled array": (pickled.getvalue(), "Pickled"),
+        "bare pickle": (pickle.dumps(Evil()), "Pickled"),
+        "truncated": (b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'", "not a plain"),
+        "empty": (b"", "not a plain|Cannot read"),
+    }
+
+
+@pytest.mark.parametrize("case", bad_files())
+def test_bad_vectors_are_one_clear_error(tmp_path, case, capsys):
+    import re
+    from pathlib import Path
+
+    content, words = bad_files()[case]
+    np.save(tmp_path / "q.npy", np.ones((50, 8), np.float32))
+    if isinstance(content, bytes):
+        (tmp_path / "a.npy").write_bytes(content)
+    else:
+        np.save(tmp_path / "a.npy", content)
+    arguments = ["--queries", tmp_path / "q.npy", "--answers", tmp_path / "a.npy"]
+    assert run("fit", *arguments, "--out", tmp_path / "model") == 2
+    error = capsys.readouterr().err
+    assert re.search(words, error), error
+    assert "Traceback" not in error
+    assert not (tmp_path / "model").exists()
+    assert not Path("/tmp/cube-was-here-too").exists()
+
+
+def test_too_few_pairs_are_an_error(tmp_path, capsys):
+    for name in ("q", "a"):
+        np.save(tmp_path / f"{name}.npy", np.eye(4, dtype=np.float32))
+    arguments = ["--queries", tmp_path / "q.npy", "--answers", tmp_path / "a.npy"]
+    assert run("fit", *arguments, "--out", tmp_path / "model") == 2
+    assert "too few" in capsys.readouterr().err
+
+
+def test_a_model_for_another_dimension_or_none_at_all_is_refused(tmp_path, files, capsys):
+    run("fit", *files, "--out", tmp_path / "model", *QUICK)
+    np.save(tmp_path / "v.npy", np.ones((3, 7), np.float32))
+    apply = ["--vectors", tmp_path / "v.npy", "--out", tmp_path / "o.npy"]
+    assert run("apply", "--model", tmp_path / "model", *apply) == 2
+    assert "48 dimensions, these have 7" in capsys.readouterr().err
+    assert run("apply", "--model", tmp_path, *apply) == 2
+    assert "not a saved cube" in capsys.readouterr().err
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"x" * 64)
+    assert run("apply", "--model", tmp_path / "model", *apply) == 2
+    assert "is broken" in capsys.readouterr().err
+    assert run("ask", "hello", "--model", tmp_path / "nowhere") == 2

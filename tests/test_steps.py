@@ -1,0 +1,162 @@
+"""The core pipeline on real text with the real MiniLM, from files to an answer."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cube import steps
+from cube.cli import main
+from cube.config import dump_config
+from cube.errors import DataError, ModelError
+from cube.export import export_sentence_transformers
+from cube.model import load_model
+from cube.pipeline import TextPipeline
+from cube.registry import Registry
+from cube.report.render import render_report
+from cube.teacher.encoder import Teacher
+from tests.conftest import write_jsonl
+
+
+def run_all(config):
+    corpus = steps.ingest(config)
+    run = steps.start_run(config, corpus, steps.embed(config, corpus))
+    steps.train(run)
+    steps.evaluate(run)
+    steps.publish(run)
+    return run
+
+
+def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog):
+    run = run_all(small_config)
+    evaluation = json.loads((run.folder / "evaluation.json").read_text())
+
+    named = {"cube", "identity", "centred_identity", "mean_answer", "ridge_raw", "ridge_centred"}
+    scores = evaluation["slices"][evaluation["headline"]]["scores"]
+    assert set(scores) == named | {"dense", "random"}
+    assert all(0 <= score <= 1 for s in scores.values() for n, score in s.items() if "@" in n)
+    targets = {target["name"]: target for target in evaluation["targets"]}
+    assert len(targets) == 11
+    assert targets["Memory while training"]["value"] > 0.1
+    assert targets["Context preservation"]["value"] is not None
+    assert evaluation["stability"]["seeds"] == 2
+
+    registry = Registry(small_config.home, "small")
+    assert registry.versions() == [run.version]
+    assert (registry.champion() == run.version) == evaluation["verdict"]["promote"]
+
+    html = render_report(run).read_text("utf-8")
+    assert evaluation["verdict"]["sentence"].split(":")[1].strip()[:20] in html
+
+    weights = (run.folder / "model" / "model.safetensors").read_bytes()
+    corpus = steps.ingest(small_config)
+    again = steps.start_run(small_config, corpus, steps.embed(small_config, corpus))
+    with caplog.at_level("INFO", logger="cube"):
+        steps.train(again)
+    assert again.folder == run.folder
+    assert "trained already" in caplog.text
+    assert (run.folder / "model" / "model.safetensors").read_bytes() == weights
+
+    answers = TextPipeline(run.folder / "model").ask("How do I reset my password?", count=2)
+    texts = set(run.corpus.texts())
+    assert len(answers) == 2
+    assert all(phrase.text in texts for phrase in answers)
+    assert answers[0].score >= answers[1].score
+
+
+def test_the_exported_model_moves_questions_and_leaves_answers(small_config, tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    run = run_all(small_config)
+    export_sentence_transformers(run.folder / "model", tmp_path / "exported")
+    exported = SentenceTransformer(str(tmp_path / "exported"), device="cpu")
+    texts = ["How do I reset my password?", "Sync is stuck."]
+    plain = Teacher(small_config.teacher).encode(texts, "query")
+    moved = load_model(run.folder / "model").cube.apply_to(plain)
+    np.testing.assert_allclose(exported.encode_query(texts), moved, atol=1e-4)
+    np.testing.assert_allclose(exported.encode_document(texts), plain, atol=1e-5)
+    assert not np.allclose(moved, plain, atol=1e-3)
+
+
+def test_a_saved_cube_refuses_another_teacher(small_config):
+    run = run_all(small_config)
+    saved = load_model(run.folder / "model")
+    saved.check_teacher(Teacher(small_config.teacher))
+    other = small_config.teacher.model_copy(update={"query_prompt": "query: "})
+    with pytest.raises(ModelError, match="another teacher"):
+        saved.check_teacher(Teacher(other))
+
+
+def test_the_bank_holds_training_answers_only(small_config):
+    run = run_all(small_config)
+    experiment = run.experiment
+    trained = set(run.corpus.texts(experiment.answers[experiment.splits == 0]))
+    assert set(load_model(run.folder / "model").bank()[0]) == trained
+
+
+def test_another_config_is_another_run(small_config):
+    corpus = steps.ingest(small_config)
+    vectors = steps.embed(small_config, corpus)
+    training = small_config.training.model_copy(update={"seed": 9})
+    other = small_config.model_copy(update={"training": training})
+    first, second = (steps.start_run(c, corpus, vectors) for c in (small_config, other))
+    assert first.folder != second.folder
+
+
+def test_too_few_pairs_are_an_error(small_config, tmp_path):
+    path = write_jsonl(tmp_path / "few.jsonl", [{"question": "a", "answer": "b"}])
+    data = small_config.data.model_copy(update={"sources": [str(path)]})
+    config = small_config.model_copy(update={"data": data})
+    corpus = steps.ingest(config)
+    with pytest.raises(DataError, match="too few to train"):
+        steps.start_run(config, corpus, steps.embed(config, corpus))
+
+
+def test_the_command_line_trains_reports_and_answers(small_config, tmp_path, capsys):
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_config(small_config))
+
+    def call(*words) -> int:
+        with pytest.raises(SystemExit) as caught:
+            main([str(word) for word in words])
+        return caught.value.code
+
+    assert call("train", "--config", path, "--set", "evaluation.extra_seeds=0") in (0, 1)
+    out = capsys.readouterr().out
+    assert "frozen teacher (identity)" in out
+    report = Path(out.strip().splitlines()[-1].removeprefix("Report: "))
+    assert report.is_file()
+
+    run = report.parent.parent
+    assert call("ask", "password reset", "--model", run / "model", "--count", 1) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert call("report", run) == 0
+    assert call("report", tmp_path) == 2
+    assert "run.json is missing" in capsys.readouterr().err
+
+    assert call("ingest", tmp_path / "pairs.jsonl", "--out", tmp_path / "c") == 0
+    assert '"kept": 160' in capsys.readouterr().out
+    assert call("embed", "--config", path) == 0
+    assert '"encoded"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "--config", "no.yaml"], "Cannot read config no.yaml"),
+        (["train", "--set", "training.sed=1"], "did you mean 'seed'"),
+        (["train", "--set", "data.sources=[nowhere.jsonl]"], "No such file"),
+        (["train", "--set", "teacher.model=no/such"], "was not found"),
+        (["train", "--config"], "--config"),
+        (["fly"], "fly"),
+    ],
+)
+def test_what_a_person_did_wrong_is_said_in_a_sentence(words, message, tmp_path, capsys):
+    home = ["--set", f"home={tmp_path}"] if words[0] == "train" and words[-1] != "--config" else []
+    with pytest.raises(SystemExit) as caught:
+        main([*words, *home])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
