@@ -109,8 +109,8 @@ def fit(
     on the test part. Exit code 1 if the gate says no; the model is written all the same.
 
     Args:
-        queries: .npy matrix, (pairs, dimensions).
-        answers: .npy matrix of the same shape.
+        queries: matrix (pairs, dimensions) as .npy, .npz, .safetensors, .pt, .parquet, .vec …
+        answers: matrix of the same shape.
         out: model folder to write.
         seed: of the training; overrides the config's.
     """
@@ -132,7 +132,7 @@ def apply(*, model: Path, vectors: Path, out: Path) -> None:
 
     Args:
         model: model folder.
-        vectors: .npy matrix, (rows, dimensions).
+        vectors: matrix (rows, dimensions), in any format `cube fit` reads.
         out: .npy file to write, float32.
     """
     import numpy as np
@@ -161,8 +161,8 @@ def evaluate(
 
     Args:
         model: model folder.
-        queries: .npy matrix, (pairs, dimensions).
-        answers: .npy matrix of the same shape.
+        queries: matrix (pairs, dimensions) as .npy, .npz, .safetensors, .pt, .parquet, .vec …
+        answers: matrix of the same shape.
         as_json: print all numbers as JSON instead of a table.
     """
     from cube.config import load_config

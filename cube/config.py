@@ -96,13 +96,13 @@ class DataConfig(Section):
         description="other names of speakers -> the name used here",
     )
     context: Literal["joined", "last", "decayed"] = Field(
-        default="joined",
+        default="decayed",
         description="what a dialogue's question is: its last turns as one text, the last turn "
         "alone, or the turns' vectors combined with decaying weights",
     )
     context_turns: int = Field(default=3, ge=1, le=64, description="turns one question may see")
     context_decay: float = Field(
-        default=0.5, ge=0, le=1, description="weight of a turn relative to the one after it"
+        default=0.3, ge=0, le=1, description="weight of a turn relative to the one after it"
     )
     answer_speakers: list[str] = Field(
         default=["assistant"], description="whose turns are answers to learn; empty: everybody's"

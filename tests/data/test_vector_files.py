@@ -1,4 +1,4 @@
-"""Ready-made vectors: the same matrix from every format, and nothing that runs, lies or is cut off."""
+"""Ready-made vectors: the same matrix from every format; nothing runs, nothing broken passes."""
 
 import os
 import pickle
