@@ -83,7 +83,7 @@ def embed_corpus(
     )
     folder = home / "vectors" / digest
     if (folder / "manifest.json").is_file():
-        logger.info("vectors %s are there already: 0 texts encoded", digest)
+        logger.info("vectors %s are there already: nothing to encode", digest)
         return Vectors(folder, hits=corpus.num_texts)
     with scratch_folder(folder) as temporary:
         layout = _Layout(corpus, teacher, home, progress)

@@ -22,7 +22,7 @@ def read_npy(path: Path, name: str | None) -> tuple[np.ndarray, None]:
     try:
         with path.open("rb") as file:
             if not file.read(6):
-                raise DataError(f"{path} is empty.")
+                raise DataError(f"{path} is not a plain .npy array: it is empty.")
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, SyntaxError) as error:
         raise DataError(f"{path} is not a plain .npy array ({_short(error)}). {_PICKLED}") from None
