@@ -69,16 +69,18 @@ class Eta:
     def __init__(self, total: int, say: Callable[[str], None], every_seconds: float = 5.0):
         self._total, self._say, self._every = total, say, every_seconds
         self._start = self._said = time.monotonic()
-        self._from = 0
+        self._from: int | None = None
 
     def begin(self, done: int) -> None:
-        """Note how many texts were done before any was encoded."""
-        self._from = done
+        """Note, once, how many texts were done before the first was encoded: they cost nothing."""
+        if self._from is None:
+            self._from = done
+            self._start = self._said = time.monotonic()
 
     def __call__(self, done: int) -> None:
         """Report how many texts are done now."""
         now = time.monotonic()
-        if now - self._said < self._every or done <= self._from:
+        if self._from is None or now - self._said < self._every or done <= self._from:
             return
         self._said = now
         per_second = (done - self._from) / (now - self._start)

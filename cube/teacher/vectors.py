@@ -180,6 +180,7 @@ class _Layout:
             if len(lacking):
                 texts = batch.column("text").take(pa.array(rows[lacking])).to_pylist()
                 done = before + len(ids) - len(lacking)
+                self._eta.begin(done)
 
                 def advance(count: int) -> None:
                     nonlocal done
