@@ -209,11 +209,11 @@ class TrainingConfig(Section):
     batch_size: int = Field(default=1024, ge=2, le=65_536)
     temperature: float = Field(default=0.05, gt=0, le=10)
     cosine_weight: float = Field(default=0.2, ge=0, le=100)
-    weight_decay: float = Field(
-        default=10.0,
+    weight_decay: float | None = Field(
+        default=None,
         ge=0,
         le=1_000,
-        description="pull towards the identity, times the learning rate",
+        description="pull towards the identity, times the learning rate; null: by number of pairs",
     )
     warmup_share: Share = Field(
         default=0.1, description="share of a stage's steps with a rising rate"

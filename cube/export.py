@@ -4,6 +4,7 @@ Both need a linear rule, which plane sweeps and the dense map are: three sweeps 
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -55,7 +56,7 @@ def export_sentence_transformers(model: Path, out: Path) -> None:
 
     dense = Dense(saved.cube.dimension, saved.cube.dimension, activation_function=None)
     dense.linear.load_state_dict({"weight": weight.T.contiguous(), "bias": bias})
-    encoder = list(teacher.model)
+    encoder: list[Any] = list(teacher.model)
     if config.normalize and not isinstance(encoder[-1], Normalize):
         encoder.append(Normalize())
     router = Router.for_query_document([*encoder, dense, Normalize()], encoder)

@@ -16,6 +16,7 @@ from cube.data.splits import Split, assign_splits, slice_pairs
 from cube.data.vector_files import read_vectors
 from cube.errors import DataError, ModelError
 from cube.evaluation.baselines import (
+    TRAINED_BASELINES,
     closed_form_baselines,
     cube_system,
     untrained_baselines,
@@ -160,14 +161,12 @@ def fit_vectors(
 
 
 def _judge(experiment: Experiment, cube: Cube, config: Config) -> dict[str, Any]:
-    core = config.core.model_copy(update={"rule": "dense"})
-    dense, _ = Trainer(config.training, core, experiment.training_set).train()
-    systems = [
-        cube_system("cube", "cube", cube),
-        *closed_form_baselines(experiment),
-        cube_system("dense", "dense residual map, same objective", dense),
-        untrained_random(experiment, config.training.seed),
-    ]
+    systems = [cube_system("cube", "cube", cube), *closed_form_baselines(experiment)]
+    for rule, label in TRAINED_BASELINES.items():
+        core = config.core.model_copy(update={"rule": rule})
+        rival, _ = Trainer(config.training, core, experiment.training_set).train()
+        systems.append(cube_system(rule, label, rival))
+    systems.append(untrained_random(experiment, config.training.seed))
     judged = judge_systems(experiment, systems, config.evaluation)
     return to_json(judged, experiment, config.evaluation)
 

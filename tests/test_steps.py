@@ -34,7 +34,7 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog)
 
     named = {"cube", "identity", "centred_identity", "mean_answer", "ridge_raw", "ridge_centred"}
     scores = evaluation["slices"][evaluation["headline"]]["scores"]
-    assert set(scores) == named | {"dense", "random"}
+    assert set(scores) == named | {"dense", "low_rank", "random"}
     assert all(0 <= score <= 1 for s in scores.values() for n, score in s.items() if "@" in n)
     targets = {target["name"]: target for target in evaluation["targets"]}
     assert len(targets) == 11
@@ -54,8 +54,10 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog)
     again = steps.start_run(small_config, corpus, steps.embed(small_config, corpus))
     with caplog.at_level("INFO", logger="cube"):
         steps.train(again)
+        assert steps.evaluate(again) == evaluation
     assert again.folder == run.folder
     assert "trained already" in caplog.text
+    assert "evaluated already" in caplog.text
     assert (run.folder / "model" / "model.safetensors").read_bytes() == weights
 
     answers = TextPipeline(run.folder / "model").ask("How do I reset my password?", count=2)

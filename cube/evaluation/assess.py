@@ -4,13 +4,16 @@ Systems are gathered (cube, baselines, champion), judged on every slice, and set
 project wants to reach.
 """
 
+import logging
 from typing import Any
 
 from safetensors.torch import load_file
 
+from cube import storage
 from cube.data.corpus import Corpus
 from cube.data.splits import Split
 from cube.evaluation.baselines import (
+    TRAINED_BASELINES,
     System,
     closed_form_baselines,
     cube_system,
@@ -32,11 +35,32 @@ from cube.runs import Run
 from cube.teacher.encoder import Teacher
 from cube.training.in_run import side_training
 
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
 _EXAMPLES = 10
 
 
 def evaluate(run: Run) -> dict[str, Any]:
-    """Judge the run's cube against baselines and champion; returns evaluation.json's content."""
+    """Judge the run's cube against baselines and champion; returns evaluation.json's content.
+
+    An evaluation of the same cube against the same champion under the same settings is not made
+    twice.
+    """
+    registry = Registry(run.config.home, run.config.name)
+    rival = registry.champion()
+    inputs = storage.digest_of(
+        {
+            "format": FORMAT,
+            "run": run.facts["digest"],
+            "evaluation": run.config.evaluation.model_dump(mode="json"),
+            "rival": None if rival == run.version else rival,
+        }
+    )
+    done = run.read("evaluation.json")
+    if done is not None and done["inputs"] == inputs:
+        logger.info("run %s is evaluated already against the same rivals", run.run_id)
+        return done
     config, experiment = run.config, run.experiment
     saved = load_model(run.folder / "model")
     systems = [cube_system("cube", "cube", saved.cube), *closed_form_baselines(experiment)]
@@ -52,7 +76,8 @@ def evaluate(run: Run) -> dict[str, Any]:
     stability = _stability(run, judged)
     restored = _restoration(run, saved.cube)
     values = {
-        "format": 1,
+        "format": FORMAT,
+        "inputs": inputs,
         "run": run.run_id,
         "version": run.version,
         "created": run.facts["created"],
@@ -80,10 +105,14 @@ def evaluate(run: Run) -> dict[str, Any]:
 
 
 def _trained_baselines(run: Run) -> list[System]:
-    """Train (or load) the dense map with the cube's own objective, stages and early stopping."""
-    core = run.config.core.model_copy(update={"rule": "dense"})
-    cube = side_training(run, run.config.training, core, run.folder / "baselines" / "dense")
-    return [cube_system("dense", "dense residual map, same objective", cube)]
+    """Train (or load) rival maps with the cube's own objective, stages and early stopping."""
+    systems = []
+    for rule, label in TRAINED_BASELINES.items():
+        core = run.config.core.model_copy(update={"rule": rule})
+        folder = run.folder / "baselines" / rule
+        cube = side_training(run, run.config.training, core, folder)
+        systems.append(cube_system(rule, label, cube))
+    return systems
 
 
 def _stability(run: Run, judged: Judged) -> dict[str, Any]:

@@ -16,6 +16,12 @@ from cube.lattice.core import Cube
 
 Predict = Callable[[Float[np.ndarray, "Q D"]], Float[np.ndarray, "Q D"]]
 
+# Rules that rival maps are trained with, by the cube's own trainer.
+TRAINED_BASELINES = {
+    "dense": "dense residual map, same objective",
+    "low_rank": "low-rank residual map, equal parameters",
+}
+
 _RIDGE_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 

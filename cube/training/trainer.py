@@ -33,6 +33,8 @@ _CONVERGED_OVER = 16  # steps compared at the end of training if an epoch has fe
 
 _MAX_QUESTIONS, _MAX_BANK = 2_000, 8_192  # a validation takes no longer on more data
 
+_PRIOR_PAIRS, _STRONGEST_DECAY = 10_000, 20.0
+
 CHECKPOINT = "checkpoints/last.pt"
 METRICS = "metrics.jsonl"
 
@@ -76,7 +78,7 @@ class Trainer:
         self.device = torch.device(config.device)
         self.cube = Cube(data.dimension, core).to(self.device)
         self.optimizer = torch.optim.AdamW(
-            self.cube.parameters(), lr=1e-3, weight_decay=config.weight_decay
+            self.cube.parameters(), lr=1e-3, weight_decay=decay_of(config, data.num_pairs)
         )
         self.progress = StageProgress()
         self.step = 0
@@ -286,6 +288,17 @@ class Trainer:
             return None
         last, before = np.mean(self.losses[-window:]), np.mean(self.losses[-2 * window : -window])
         return float(abs(last - before) / before)
+
+
+def decay_of(config: TrainingConfig, num_pairs: int) -> float:
+    """Return the weight decay: the config's, or a prior worth a fixed number of pairs.
+
+    Weights of zero are the identity, so decay is a prior for the frozen teacher; like any prior it
+    gives way as data comes in (see docs/LOG.md for the sizes it was chosen on).
+    """
+    if config.weight_decay is not None:
+        return config.weight_decay
+    return min(_STRONGEST_DECAY, _PRIOR_PAIRS / num_pairs)
 
 
 class _Validation:

@@ -51,7 +51,7 @@ def test_an_untrained_cube_is_the_identity(rule, dimension):
 
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_every_parameter_learns(rule):
-    cube = Cube(48, CoreConfig(rule=rule))
+    cube = random_cube(48, rule)
     loss = (cube(torch.randn(4, 48)) - torch.randn(4, 48)).square().sum()
     loss.backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in cube.parameters())
@@ -89,6 +89,7 @@ def test_padding_never_leaks():
 def test_default_has_the_promised_parameters():
     assert Cube(384, CoreConfig()).num_parameters == 62_592
     assert Cube(384, CoreConfig(rule="dense")).num_parameters == 147_840
+    assert 61_000 < Cube(384, CoreConfig(rule="low_rank")).num_parameters <= 62_592
 
 
 def test_apply_in_blocks_equals_one_forward_and_normalises(monkeypatch):
@@ -102,7 +103,7 @@ def test_apply_in_blocks_equals_one_forward_and_normalises(monkeypatch):
 
 
 def test_an_unknown_rule_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"'plane' is not a rule.*dense, planes"):
+    with pytest.raises(ConfigError, match=r"'plane' is not a rule.*dense, low_rank, planes"):
         Cube(8, CoreConfig(rule="plane"))
 
 

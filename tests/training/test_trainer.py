@@ -15,7 +15,7 @@ from cube.data.splits import Split
 from cube.errors import ModelError
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.speed import speedup_over_plain_loop
-from cube.training.trainer import CHECKPOINT, METRICS, Trainer
+from cube.training.trainer import CHECKPOINT, METRICS, Trainer, decay_of
 
 SETTINGS = {
     "batch_size": 64,
@@ -173,3 +173,9 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, data):
     (tmp_path / CHECKPOINT).write_bytes(b"half a file")
     with pytest.raises(ModelError, match="broken"):
         Trainer(config(), CoreConfig(), data, tmp_path, identity="one").train()
+
+
+def test_the_pull_towards_the_identity_gives_way_to_data():
+    pulls = [decay_of(config(weight_decay=None), pairs) for pairs in (100, 1_000, 10_000, 100_000)]
+    assert pulls == [20.0, 10.0, 1.0, 0.1]
+    assert decay_of(config(weight_decay=0.5), 100) == 0.5
