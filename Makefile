@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format lock bench-quality clean
+.PHONY: help install demo test test-all check format lock bench-data bench-quality clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ check: $(READY)  ## Lint, format, types and import contracts
 format: $(READY)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench-data: $(READY)  ## Ingest, encoding, cache and memory: table and JSON
+	$(BIN)/python -m benchmarks.data $(ARGS)
 
 bench-quality: $(READY)  ## The cube against every baseline on DATA, five seeds
 	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(ARGS)

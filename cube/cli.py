@@ -14,16 +14,12 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from cube import __version__
+from cube.commands import cache, data
+from cube.commands.options import ConfigFile, Overrides
 from cube.errors import CubeError
 
 GATE_SAID_NO = 1
 BAD_INPUT = 2
-
-Overrides = Annotated[
-    list[str] | None,
-    Parameter(name="--set", negative=(), help="Override a setting: a.b=c, value in YAML."),
-]
-ConfigFile = Annotated[Path | None, Parameter(help="YAML file; without it, the demo's settings.")]
 
 app = App(
     name="cube",
@@ -113,8 +109,8 @@ def fit(
     on the test part. Exit code 1 if the gate says no; the model is written all the same.
 
     Args:
-        queries: .npy matrix, (pairs, dimensions).
-        answers: .npy matrix of the same shape.
+        queries: matrix (pairs, dimensions) as .npy, .npz, .safetensors, .pt, .parquet, .vec …
+        answers: matrix of the same shape.
         out: model folder to write.
         seed: of the training; overrides the config's.
     """
@@ -136,7 +132,7 @@ def apply(*, model: Path, vectors: Path, out: Path) -> None:
 
     Args:
         model: model folder.
-        vectors: .npy matrix, (rows, dimensions).
+        vectors: matrix (rows, dimensions), in any format `cube fit` reads.
         out: .npy file to write, float32.
     """
     import numpy as np
@@ -165,8 +161,8 @@ def evaluate(
 
     Args:
         model: model folder.
-        queries: .npy matrix, (pairs, dimensions).
-        answers: .npy matrix of the same shape.
+        queries: matrix (pairs, dimensions) as .npy, .npz, .safetensors, .pt, .parquet, .vec …
+        answers: matrix of the same shape.
         as_json: print all numbers as JSON instead of a table.
     """
     from cube.config import load_config
@@ -184,32 +180,9 @@ def evaluate(
     return 0 if values["verdict"]["promote"] else GATE_SAID_NO
 
 
-@app.command
-def ingest(*paths: str, out: Path, config: ConfigFile = None, overrides: Overrides = None) -> None:
-    """Read files and folders into a corpus under OUT and print its manifest.
-
-    Args:
-        paths: JSON Lines files or folders of them; none: the sources of the config.
-        out: folder of corpora; the corpus gets a sub-folder named by its digest.
-    """
-    from cube.config import load_config
-    from cube.data.corpus import build_corpus
-
-    corpus = build_corpus(load_config(config, overrides).data, out, list(paths) or None)
-    sys.stdout.write(json.dumps(corpus.manifest, indent=2, ensure_ascii=False) + "\n")
-    sys.stdout.write(f"Corpus: {corpus.folder}\n")
-
-
-@app.command
-def embed(*, config: ConfigFile = None, overrides: Overrides = None) -> None:
-    """Ingest the sources of a config and encode what the cache lacks."""
-    from cube import steps
-    from cube.config import load_config
-
-    settings = load_config(config, overrides)
-    vectors = steps.embed(settings, steps.ingest(settings), _log_encoding)
-    sys.stdout.write(json.dumps(vectors.manifest, indent=2) + "\n")
-    sys.stdout.write(f"Vectors: {vectors.folder}\n")
+app.command(data.ingest)
+app.command(data.embed)
+app.command(cache.app)
 
 
 @app.command

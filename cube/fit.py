@@ -13,6 +13,7 @@ import numpy as np
 
 from cube.config import Config, EvaluationConfig, SplitConfig
 from cube.data.splits import Split, assign_splits, slice_pairs
+from cube.data.vector_files import read_vectors
 from cube.errors import DataError, ModelError
 from cube.evaluation.baselines import (
     TRAINED_BASELINES,
@@ -28,40 +29,13 @@ from cube.model import REFERENCE_ROWS, SavedCube, save_model
 from cube.report.card import model_card
 from cube.training.trainer import OnEvent, Trainer
 
+__all__ = ["apply_model", "evaluate_vectors", "fit_vectors", "read_vectors"]
+
 logger = logging.getLogger(__name__)
 
 _BLOCK_ROWS = 16_384
 _HELD_OUT_SHARE = 0.08  # of answers and again of wordings, for validation and verdict each
 _HELD_OUT_PAIRS = 1_000  # enough for a narrow interval; the rest is better trained on
-
-
-def read_vectors(path: Path) -> np.ndarray:
-    """Map a .npy matrix read-only and check it.
-
-    Raises:
-        DataError: when it is not a finite two-dimensional float matrix without zero rows.
-    """
-    try:
-        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from None
-    except (ValueError, EOFError) as error:
-        raise DataError(
-            f"{path} is not a plain .npy array ({error}). Pickled arrays are refused: loading "
-            "one runs code."
-        ) from None
-    if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind != "f":
-        kind = f"shape {matrix.shape}, {matrix.dtype}" if isinstance(matrix, np.ndarray) else "npz"
-        raise DataError(f"{path}: expected a float matrix (rows, dimensions), got {kind}.")
-    if not matrix.size:
-        raise DataError(f"{path} has no rows or no dimensions: shape {matrix.shape}.")
-    for start in range(0, len(matrix), _BLOCK_ROWS):
-        block = np.asarray(matrix[start : start + _BLOCK_ROWS], np.float32)
-        bad = ~np.isfinite(block).all(axis=1) | ~block.any(axis=1)
-        if bad.any():
-            rows = (start + np.flatnonzero(bad))[:5].tolist()
-            raise DataError(f"{path}: rows {rows} (first of the bad ones) are zero or not finite.")
-    return matrix
 
 
 def first_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

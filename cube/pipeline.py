@@ -5,6 +5,7 @@ from pathlib import Path
 from cube.decoding.phrase_bank import Phrase, PhraseBank
 from cube.errors import ModelError
 from cube.model import load_model
+from cube.teacher.context import encode_question
 from cube.teacher.encoder import Teacher
 
 
@@ -33,6 +34,12 @@ class TextPipeline:
             context: turns before it, oldest first.
             count: how many answers.
         """
-        query = "\n".join([*(context or []), question])
-        predictions = self._saved.cube.apply_to(self._teacher.encode([query], "query"))
+        trained_on = self._saved.config["trained_on"]
+        query = encode_question(
+            self._teacher,
+            [*(context or []), question],
+            trained_on.get("context", "joined"),  # what models were trained on before it was said
+            trained_on.get("context_decay", 1.0),
+        )
+        predictions = self._saved.cube.apply_to(query)
         return self._bank.nearest(predictions, count)[0]

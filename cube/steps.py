@@ -109,6 +109,8 @@ def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
         "vectors": run.facts["vectors"],
         "pairs": int(train_pairs.sum()),
         "best_step": result.best_step,
+        "context": run.config.data.context,
+        "context_decay": run.config.data.context_decay,
     }
     save_model(
         run.folder / "model",

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cube.config import DataConfig
 from cube.data.records import Dialogue
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DialoguePair:
     """A question made of the last turns, those turns one by one, and the turn that follows."""
 
@@ -16,17 +17,18 @@ class DialoguePair:
     turn: int  # position of the answer in its dialogue
 
 
-def dialogue_pairs(
-    dialogue: Dialogue, context_turns: int, answer_speakers: list[str]
-) -> Iterator[DialoguePair]:
+def dialogue_pairs(dialogue: Dialogue, config: DataConfig) -> Iterator[DialoguePair]:
     """Yield a pair for every turn of an answering speaker that has a turn before it.
 
-    The question joins the last `context_turns` turns with line feeds, oldest first, and never
-    reaches into another dialogue. No `answer_speakers`: every turn is an answer.
+    The context are the last `context_turns` turns and never reaches into another dialogue. The
+    question is the last of them alone (`context: last`), or all of them joined with line feeds,
+    oldest first; with `context: decayed` that joined text only names the pair, its vector is the
+    turns' vectors combined. No `answer_speakers`: every turn is an answer.
     """
     texts = [turn.text for turn in dialogue.turns]
     for i, turn in enumerate(dialogue.turns):
-        if i == 0 or (answer_speakers and turn.speaker not in answer_speakers):
+        if i == 0 or (config.answer_speakers and turn.speaker not in config.answer_speakers):
             continue
-        context = tuple(texts[max(0, i - context_turns) : i])
-        yield DialoguePair("\n".join(context), context, turn.text, i)
+        context = tuple(texts[max(0, i - config.context_turns) : i])
+        question = context[-1] if config.context == "last" else "\n".join(context)
+        yield DialoguePair(question, context, turn.text, i)

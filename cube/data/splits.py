@@ -98,6 +98,8 @@ def _anchored(
     anchored = is_dialogue | np.isin(wording, wording[is_dialogue])
     order = np.lexsort((draw, group))
     last_of_group = np.append(group[order][1:] != group[order][:-1], True)
-    kept = order[last_of_group]
-    highest = dict(zip(group[kept].tolist(), draw[kept].tolist(), strict=True))
-    return anchored | (draw == np.array([highest[g] for g in group.tolist()]))
+    # Groups are ordered here, so the highest draw of a pair's group is found by counting groups.
+    number = np.concatenate([[0], np.cumsum(last_of_group)[:-1]]) if len(order) else order
+    highest = np.empty(len(draw), draw.dtype)
+    highest[order] = draw[order[last_of_group]][number]
+    return anchored | (draw == highest)

@@ -1,43 +1,56 @@
 """The embedding cache: one SQLite file per teacher fingerprint, so no text is encoded twice.
 
 WAL, 16 KiB pages and an ordinary rowid table: nothing lost under kill -9, exact under concurrent
-writers. WAL does not belong on network file systems: workers elsewhere fill a file of their own.
+writers. WAL does not belong on network file systems: workers elsewhere fill a file of their own and
+merge it. Every vector carries a checksum over its text id and its bytes; one that does not match is
+deleted and counts as missing. A file SQLite cannot read is set aside, what is provably whole in it
+is carried over, and the rest is encoded again.
 """
 
+import logging
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from cube.data.scratch import locked
 from cube.errors import DataError
 
+logger = logging.getLogger(__name__)
+
 _LOOKUP_KEYS = 500  # bound variables per statement, far under SQLite's limit
+_VERSION = 2
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_SHORT_READ = sqlite3.SQLITE_IOERR_SHORT_READ
+_COPY_ROWS = 2_000
+
+Result = TypeVar("Result")
+
+
+def checksum(text_id: str, value: bytes) -> int:
+    """Return the CRC-32 of a stored vector; it covers the id, so vectors cannot change places."""
+    return zlib.crc32(value, zlib.crc32(text_id.encode()))
 
 
 class EmbeddingCache:
-    """Vectors by text id. Values are stored as little-endian bytes of `dtype`."""
+    """Vectors by text id. Values are stored as little-endian bytes of `dtype`.
+
+    Attributes:
+        num_damaged: vectors found with a wrong checksum or length, and deleted, by this object.
+    """
 
     def __init__(self, path: Path, dtype: str = "float32"):
         self.path = path
         self.dtype = np.dtype(dtype).newbyteorder("<")
+        self.num_damaged = 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._db.execute("PRAGMA page_size = 16384")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS vectors "
-                "(text_id TEXT UNIQUE NOT NULL, value BLOB NOT NULL)"
-            )
-        except sqlite3.DatabaseError as error:
-            raise DataError(
-                f"Embedding cache {path} cannot be opened ({error}). Move it away: "
-                "it is rebuilt by encoding the texts again."
-            ) from None
+        self._inode = -1
+        self._db: sqlite3.Connection | None = None
+        self._guarded(lambda _: None)
 
     def __enter__(self) -> "EmbeddingCache":
         return self
@@ -47,31 +60,257 @@ class EmbeddingCache:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        if self._db is not None:
+            self._db.close()
+            self._db = None
 
     def __len__(self) -> int:
-        return self._db.execute("SELECT count(*) FROM vectors").fetchone()[0]
+        return self._guarded(lambda db: db.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
     def get(self, text_ids: list[str]) -> dict[str, Float[np.ndarray, " dim"]]:
         """Return the vectors of those ids that are there."""
-        found = {}
-        for start in range(0, len(text_ids), _LOOKUP_KEYS):
-            some = text_ids[start : start + _LOOKUP_KEYS]
-            marks = ",".join("?" * len(some))
-            query = f"SELECT text_id, value FROM vectors WHERE text_id IN ({marks})"
-            with closing(self._db.execute(query, some)) as rows:
-                for text_id, value in rows:
-                    found[text_id] = np.frombuffer(value, self.dtype)
-        return found
+        matrix, found = self.get_matrix(text_ids)
+        return {i: matrix[k] for k, i in enumerate(text_ids) if found[k]}
+
+    def get_matrix(
+        self, text_ids: list[str]
+    ) -> tuple[Float[np.ndarray, "texts dim"], Bool[np.ndarray, " texts"]]:
+        """Return vectors in the order of ids, zeros where one is missing, and which were there.
+
+        With an empty cache of unknown dimension the matrix has no columns.
+        """
+        values = self._guarded(lambda db: self._values(db, text_ids))
+        dimension = self.dimension or 0
+        found = np.fromiter((i in values for i in text_ids), bool, len(text_ids))
+        nothing = bytes(dimension * self.dtype.itemsize)
+        data = b"".join([values.get(i, nothing) for i in text_ids])
+        return np.frombuffer(data, self.dtype).reshape(len(text_ids), dimension), found
+
+    def missing(self, text_ids: list[str]) -> list[str]:
+        """Return those ids that are not there, in their order."""
+
+        def known(db: sqlite3.Connection) -> set[str]:
+            return {
+                row[0]
+                for some in _chunks(text_ids)
+                for row in db.execute(_select("text_id", len(some)), some)
+            }
+
+        there = self._guarded(known)
+        return [i for i in text_ids if i not in there]
+
+    @property
+    def dimension(self) -> int | None:
+        """Length of the vectors, None in an empty cache."""
+        value = self._guarded(lambda db: _meta(db, "dimension"))
+        return None if value is None else int(value)
 
     def put(self, text_ids: Iterable[str], vectors: Float[np.ndarray, "texts dim"]) -> None:
-        """Store vectors in one transaction; an id that is there already keeps its value."""
+        """Store vectors in one transaction; an id that is there already keeps its value.
+
+        Raises:
+            DataError: when they have another dimension than those stored, or are not finite.
+        """
         stored = np.ascontiguousarray(vectors, self.dtype)
-        rows = [(i, v.tobytes()) for i, v in zip(text_ids, stored, strict=True)]
-        self._db.execute("BEGIN IMMEDIATE")
+        if not np.isfinite(stored).all():
+            raise DataError(f"Vectors for {self.path.name} hold NaN or infinity: not stored.")
+        rows = []
+        for identity, vector in zip(text_ids, stored, strict=True):
+            value = vector.tobytes()
+            rows.append((identity, value, checksum(identity, value)))
+        self._guarded(lambda db: self._insert(db, rows, stored.shape[1]))
+
+    def count_use(self, hits: int, misses: int) -> None:
+        """Add to the counts of texts found and texts encoded, kept over all runs."""
+
+        def add(db: sqlite3.Connection) -> None:
+            for name, value in (("hits", hits), ("misses", misses)):
+                db.execute(
+                    "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE "
+                    "SET value = CAST(value AS INTEGER) + excluded.value",
+                    (name, value),
+                )
+
+        self._guarded(add)
+
+    def get_meta(self, key: str) -> str | None:
+        """Return a fact stored beside the vectors."""
+        return self._guarded(lambda db: _meta(db, key))
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Store a fact beside the vectors."""
+        self._guarded(lambda db: db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                                            (key, value)))  # fmt: skip
+
+    def run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run something on the open database, with the same care for damaged files."""
+        return self._guarded(action)
+
+    def _values(self, db: sqlite3.Connection, text_ids: list[str]) -> dict[str, bytes]:
+        """Return stored bytes by id; what does not match its checksum is deleted."""
+        values: dict[str, bytes] = {}
+        damaged = []
+        size = int(_meta(db, "dimension") or 0) * self.dtype.itemsize
+        crc32 = zlib.crc32
+        for some in _chunks(text_ids):
+            for identity, value, check in db.execute(
+                _select("text_id, value, checksum", len(some)), some
+            ):
+                if len(value) == size and crc32(value, crc32(identity.encode())) == check:
+                    values[identity] = value
+                else:
+                    damaged.append(identity)
+        if damaged:
+            self._delete(db, damaged)
+        return values
+
+    def _delete(self, db: sqlite3.Connection, damaged: list[str]) -> None:
+        logger.warning("%s: %d damaged vectors deleted", self.path.name, len(damaged))
+        self.num_damaged += len(damaged)
+        db.executemany("DELETE FROM vectors WHERE text_id = ?", [(i,) for i in damaged])
+
+    def _insert(self, db: sqlite3.Connection, rows: list[tuple], dimension: int) -> None:
+        db.execute("BEGIN IMMEDIATE")
         try:
-            self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
+            db.execute("INSERT OR IGNORE INTO meta VALUES ('dimension', ?)", (dimension,))
+            if rows and int(_meta(db, "dimension") or 0) != dimension:
+                raise DataError(
+                    f"{self.path.name} holds vectors of {_meta(db, 'dimension')} dimensions, "
+                    f"not of {dimension}."
+                )
+            db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
         except BaseException:
-            self._db.execute("ROLLBACK")
+            db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+        db.execute("COMMIT")
+
+    def _guarded(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run an action; a corrupt file is set aside and the action run again on a new one."""
+        for attempt in range(2):
+            try:
+                if self._db is None:
+                    self._db = self._open()
+                return action(self._db)
+            except sqlite3.DatabaseError as error:
+                code = getattr(error, "sqlite_errorcode", None) or 0
+                if attempt or (code & 0xFF not in _CORRUPT and code != _SHORT_READ):
+                    raise DataError(f"Embedding cache {self.path}: {error}.") from error
+                self._set_aside(error)
+        raise AssertionError
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        try:
+            self._inode = self.path.stat().st_ino
+            db.execute("PRAGMA page_size = 16384")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA cache_size = -32768")
+            if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+                _create(db, self.dtype.itemsize)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _set_aside(self, error: Exception) -> None:
+        """Move a corrupt file away and carry over the vectors that are provably whole."""
+        self.close()
+        with locked(self.path.with_name(f".{self.path.name}.recovery")):
+            if not self.path.exists() or self.path.stat().st_ino != self._inode:
+                return  # another process was first
+            number = 1
+            while (aside := self.path.with_name(f"{self.path.name}.corrupt-{number}")).exists():
+                number += 1
+            # The log goes first: left behind, it would be replayed into the new file.
+            for suffix in ("-wal", "-shm", ""):
+                old = self.path.with_name(self.path.name + suffix)
+                if old.exists():
+                    old.rename(aside.with_name(aside.name + suffix))
+            fresh = EmbeddingCache(self.path, self.dtype.name)
+            try:
+                kept = fresh.copy_from(aside)
+            finally:
+                fresh.close()
+        logger.warning(
+            "%s is corrupt (%s): set aside as %s; %d vectors were whole and are kept, the others "
+            "will be encoded again",
+            self.path.name, error, aside.name, kept,
+        )  # fmt: skip
+
+    def copy_from(self, other: Path) -> int:
+        """Take over the vectors of another file whose checksums match, as far as it can be read.
+
+        Returns:
+            How many vectors were whole in the other file.
+        """
+        whole = 0
+        for rows in _whole_rows(other, self.dtype.itemsize):
+            dimension = len(rows[0][1]) // self.dtype.itemsize
+            same = [row for row in rows if len(row[1]) == dimension * self.dtype.itemsize]
+            self._guarded(lambda db, r=same, d=dimension: self._insert(db, r, d))
+            whole += len(same)
+        return whole
+
+
+def _whole_rows(path: Path, item_size: int) -> Iterator[list[tuple[str, bytes, int]]]:
+    """Yield the rows of a file whose checksums match, until it cannot be read any further."""
+    batch: list[tuple[str, bytes, int]] = []
+    try:
+        db = sqlite3.connect(path, timeout=60)
+        try:
+            for identity, value, check in db.execute(
+                "SELECT text_id, value, checksum FROM vectors ORDER BY rowid"
+            ):
+                if not isinstance(identity, str) or not isinstance(value, bytes) or not value:
+                    continue
+                if len(value) % item_size == 0 and checksum(identity, value) == check:
+                    batch.append((identity, value, check))
+                if len(batch) >= _COPY_ROWS:
+                    yield batch
+                    batch = []
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        logger.info("%s can be read no further: %s", path.name, error)
+    if batch:
+        yield batch
+
+
+def _create(db: sqlite3.Connection, item_size: int) -> None:
+    """Create the tables, or give the vectors of an older file their checksums."""
+    db.create_function("vector_checksum", 2, checksum, deterministic=True)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS vectors "
+            "(text_id TEXT UNIQUE NOT NULL, value BLOB NOT NULL, checksum INTEGER)"
+        )
+        db.execute("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value)")
+        columns = [row[1] for row in db.execute("PRAGMA table_info(vectors)")]
+        if "checksum" not in columns:
+            db.execute("ALTER TABLE vectors ADD COLUMN checksum INTEGER")
+            db.execute("UPDATE vectors SET checksum = vector_checksum(text_id, value)")
+            length = db.execute("SELECT length(value) FROM vectors LIMIT 1").fetchone()
+            if length:
+                dimension = length[0] // item_size
+                db.execute("INSERT INTO meta VALUES ('dimension', ?)", (dimension,))
+        db.execute(f"PRAGMA user_version = {_VERSION}")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _meta(db: sqlite3.Connection, key: str) -> Any:
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _select(columns: str, count: int) -> str:
+    return f"SELECT {columns} FROM vectors WHERE text_id IN ({','.join('?' * count)})"
+
+
+def _chunks(text_ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(text_ids), _LOOKUP_KEYS):
+        yield text_ids[start : start + _LOOKUP_KEYS]

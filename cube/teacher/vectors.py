@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,21 +16,32 @@ from jaxtyping import Float
 
 from cube import storage
 from cube.data.corpus import Corpus
+from cube.data.scratch import scratch_folder, sync_file
 from cube.errors import DataError
 from cube.teacher.cache import EmbeddingCache
+from cube.teacher.context import fill_context_rows
 from cube.teacher.encoder import Role, Teacher
+from cube.teacher.encoding import Eta, encode_missing
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]  # (texts done, texts in all)
-_ENCODE_TEXTS = 2_048  # texts between two commits of the cache
+_WINDOW_TEXTS = 8_192  # sorted by length and laid out at once
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """A folder with one matrix of vectors."""
+    """A folder with one matrix of vectors.
+
+    Attributes:
+        folder: where it is.
+        hits: texts that did not have to be encoded by the call that returned this.
+        misses: texts that were.
+    """
 
     folder: Path
+    hits: int = 0
+    misses: int = 0
 
     @cached_property
     def matrix(self) -> Float[np.ndarray, "texts dim"]:
@@ -52,13 +63,18 @@ class Vectors:
         return np.asarray(self.matrix[rows], np.float32)
 
 
+def cache_path(home: Path, fingerprint: str, dtype: str) -> Path:
+    """Return where the cache of a teacher's role lies."""
+    return home / "cache" / f"{fingerprint}.{dtype}.sqlite"
+
+
 def embed_corpus(
     corpus: Corpus, teacher: Teacher, home: Path, progress: Progress | None = None
 ) -> Vectors:
     """Fill the cache with what is missing and lay the vectors out in row order.
 
     Writes `home/cache/<fingerprint>.<dtype>.sqlite` and `home/vectors/<digest>`; returns the
-    matrix at once where it exists.
+    matrix at once where it exists. Killed at any moment, it goes on where it stopped.
     """
     fingerprints = teacher.fingerprints
     dtype = teacher.config.dtype
@@ -68,68 +84,126 @@ def embed_corpus(
     folder = home / "vectors" / digest
     if (folder / "manifest.json").is_file():
         logger.info("vectors %s are there already: nothing to encode", digest)
-        return Vectors(folder)
-    encoded = 0
-    done = 0
-    with storage.atomic_folder(folder) as temporary:
-        matrix = None
-        for batch in corpus.iter_texts(_ENCODE_TEXTS):
-            values, new = _batch_vectors(batch, teacher, home / "cache", dtype)
-            if matrix is None:
-                shape = (corpus.num_texts, values.shape[1])
-                matrix = np.lib.format.open_memmap(
-                    temporary / "vectors.npy", "w+", np.dtype(dtype), shape
-                )
-            elif values.shape[1] != matrix.shape[1]:
-                raise DataError(
-                    f"The cache holds vectors of {values.shape[1]} and of {matrix.shape[1]} "
-                    "dimensions."
-                )
-            matrix[done : done + len(values)] = values
-            done += len(values)
-            encoded += new
-            if progress:
-                progress(done, corpus.num_texts)
-        assert matrix is not None and done == corpus.num_texts
-        matrix.flush()
+        return Vectors(folder, hits=corpus.num_texts)
+    with scratch_folder(folder) as temporary:
+        layout = _Layout(corpus, teacher, home, progress)
+        with (temporary / "vectors.npy").open("wb") as file:
+            dimension = layout.write(file)
+        fill_context_rows(temporary / "vectors.npy", corpus, layout.is_context, teacher)
+        sync_file(temporary / "vectors.npy")
         manifest = {
             "digest": digest,
             "corpus": corpus.digest,
             "fingerprints": fingerprints,
             "model": teacher.config.model,
             "dtype": dtype,
-            "texts": done,
-            "dimension": matrix.shape[1],
-            "encoded": encoded,
-            "cache_hits": done - encoded,
+            "texts": corpus.num_texts,
+            "dimension": dimension,
+            "encoded": layout.encoded,
+            "cache_hits": layout.hits,
+            "context_vectors": int(layout.is_context.sum()),
         }
         storage.write_json(temporary / "manifest.json", manifest)
-    logger.info("encoded %d texts, took %d from the cache", encoded, done - encoded)
-    return Vectors(folder)
+    logger.info("encoded %d texts, took %d from the cache", layout.encoded, layout.hits)
+    return Vectors(folder, layout.hits, layout.encoded)
 
 
-def _batch_vectors(
-    batch: pa.RecordBatch, teacher: Teacher, cache_folder: Path, dtype: str
-) -> tuple[np.ndarray, int]:
-    """Return the vectors of a batch in row order and how many texts had to be encoded."""
-    columns = batch.to_pydict()
-    vectors: list[np.ndarray | None] = [None] * batch.num_rows
-    encoded = 0
-    roles: tuple[Role, ...] = ("query", "passage")
-    for role in roles:
-        rows = [i for i, kind in enumerate(columns["kind"]) if kind == role]
-        ids = [columns["text_id"][i] for i in rows]
-        path = cache_folder / f"{teacher.fingerprint(role)}.{dtype}.sqlite"
-        with EmbeddingCache(path, dtype) as cache:
-            found = cache.get(ids)
-            missing = {
-                i: columns["text"][r] for i, r in zip(ids, rows, strict=True) if i not in found
-            }
-            if missing:
-                fresh = teacher.encode(list(missing.values()), role)
-                cache.put(missing, fresh)
-                encoded += len(missing)
-                found |= cache.get(list(missing))
-        for row, identity in zip(rows, ids, strict=True):
-            vectors[row] = found[identity]
-    return np.stack([v for v in vectors if v is not None]), encoded
+class _Layout:
+    """Writes the matrix a window of rows at a time.
+
+    Attributes:
+        encoded: texts encoded by this process.
+        hits: texts that were in the cache.
+        is_context: rows whose vector is combined from others, left as zeros here.
+    """
+
+    def __init__(self, corpus: Corpus, teacher: Teacher, home: Path, progress: Progress | None):
+        self.encoded = self.hits = 0
+        self.is_context = np.zeros(corpus.num_texts, bool)
+        self._corpus, self._teacher, self._progress = corpus, teacher, progress
+        dtype = teacher.config.dtype
+        self._paths = {
+            role: cache_path(home, fingerprint, dtype)
+            for role, fingerprint in teacher.fingerprints.items()
+        }
+        self._eta = Eta(corpus.num_texts, logger.info)
+
+    def write(self, file: IO[bytes]) -> int:
+        """Write all rows as .npy and return the dimension."""
+        done, dimension = 0, 0
+        for batch in self._corpus.iter_texts(_WINDOW_TEXTS):
+            values = self._window(batch, done)
+            if not done:
+                dimension = values.shape[1]
+                shape = (self._corpus.num_texts, dimension)
+                header = {"descr": values.dtype.str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            elif values.shape[1] != dimension:
+                raise DataError(
+                    f"The cache holds vectors of {values.shape[1]} and of {dimension} dimensions."
+                )
+            file.write(values.data)
+            done += len(values)
+            self._tell(done)
+        assert done == self._corpus.num_texts
+        return dimension
+
+    def _window(self, batch: pa.RecordBatch, before: int) -> np.ndarray:
+        """Return the vectors of a window in row order, encoding what is missing."""
+        kinds = np.array(batch.column("kind").to_pylist())
+        ids = np.array(batch.column("text_id").to_pylist(), object)
+        self.is_context[before : before + len(kinds)] = kinds == "context"
+        result: np.ndarray | None = None
+        progress = before
+        roles: tuple[Role, ...] = ("query", "passage")
+        for role in roles:
+            rows = np.flatnonzero(kinds == role)
+            if not len(rows):
+                continue
+            found = self._role(batch, rows, ids[rows].tolist(), role, progress)
+            if result is None:
+                result = np.zeros((len(kinds), found.shape[1]), found.dtype)
+            result[rows] = found
+            progress += len(rows)
+        if result is None:  # combined vectors only: as long as their parts
+            result = np.zeros((len(kinds), self._teacher.dimension), self._teacher.config.dtype)
+        return result
+
+    def _role(
+        self, batch: pa.RecordBatch, rows: np.ndarray, ids: list[str], role: Role, before: int
+    ) -> np.ndarray:
+        teacher = self._teacher
+        with EmbeddingCache(self._paths[role], teacher.config.dtype) as cache:
+            matrix, found = cache.get_matrix(ids)
+            lacking = np.flatnonzero(~found)
+            encoded = 0
+            if len(lacking):
+                texts = batch.column("text").take(pa.array(rows[lacking])).to_pylist()
+                done = before + len(ids) - len(lacking)
+                self._eta.begin(done)
+
+                def advance(count: int) -> None:
+                    nonlocal done
+                    done += count
+                    self._tell(done)
+
+                encoded = encode_missing(
+                    cache,
+                    lambda some: teacher.encode(some, role),
+                    [ids[i] for i in lacking],
+                    texts,
+                    teacher.config.batch_size,
+                    advance,
+                )
+                matrix, found = cache.get_matrix(ids)
+                if not found.all():
+                    raise DataError(f"{cache.path} loses what is written: check the disk.")
+            cache.count_use(len(ids) - encoded, encoded)
+        self.encoded += encoded
+        self.hits += len(ids) - encoded
+        return matrix
+
+    def _tell(self, done: int) -> None:
+        self._eta(done)
+        if self._progress:
+            self._progress(done, self._corpus.num_texts)

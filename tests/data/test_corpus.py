@@ -109,7 +109,7 @@ def test_missing_and_odd_sources_are_errors(tmp_path):
     for source, words in [
         ("no.jsonl", "No such"),
         ("x.docx", "unknown format"),
-        ("empty", "No .jsonl"),
+        ("empty", "No data file"),
     ]:
         with pytest.raises(DataError, match=words):
             build_corpus(DataConfig(sources=[str(tmp_path / source)]), tmp_path / "corpora")

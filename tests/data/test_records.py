@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cube.data.records import Dialogue, Pair, RowError, Text, clean_text, parse_record
+from cube.config import DataConfig
+from cube.data.cleaning import clean_text
+from cube.data.records import Dialogue, Pair, RecordParser, RowError, Text
 
 
 def parse(row):
-    return parse_record(row, max_characters=100, default_source="file")
+    return RecordParser(DataConfig(max_characters=100)).parse(row, "file")
 
 
 def test_kinds_are_told_apart():
@@ -31,10 +33,10 @@ def test_kinds_are_told_apart():
         ({"question": "a", "answer": 5}, "answer is int"),
         ({"question": "a", "answer": "   "}, "answer is empty"),
         ({"question": "a", "answer": "b" * 101}, "101 characters"),
-        ({"question": "a", "answer": "b\x00"}, "control"),
+        ({"question": "a", "answer": "b\x00"}, "NUL byte"),
         ({"question": "a", "answer": "\ud800"}, "surrogate"),
         ({"question": "a", "answer": "b", "source": 3}, "source"),
-        ({"turns": []}, "dialogue_id"),
+        ({"turns": []}, "at least two"),
         ({"dialogue_id": "d", "turns": [{"speaker": "u", "text": "a"}]}, "at least two"),
         ({"dialogue_id": "d", "turns": [{"text": "a"}, {"text": "b"}]}, "turn 0"),
         ({"dialogue_id": "d", "turns": "ab"}, "list"),

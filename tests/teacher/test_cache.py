@@ -58,13 +58,90 @@ def test_processes_that_overlap_store_each_text_once(tmp_path):
 
 def test_a_failed_write_stores_nothing(tmp_path):
     with EmbeddingCache(tmp_path / "c.sqlite") as cache:
-        with pytest.raises(sqlite3.Error):
-            cache.put(["1", object()], np.ones((2, 8)))  # type: ignore[list-item]
+        with pytest.raises(ValueError, match="longer"):
+            cache.put(["1"], np.ones((2, 8)))
+        with pytest.raises(DataError, match="NaN"):
+            cache.put(["1", "2"], np.array([[1.0, 2.0], [np.nan, 1.0]]))
         assert len(cache) == 0
+        cache.put(["1"], np.ones((1, 8)))
+        with pytest.raises(DataError, match="8 dimensions, not of 9"):
+            cache.put(["2"], np.ones((1, 9)))
+        assert len(cache) == 1
 
 
-def test_a_file_that_is_no_database_is_an_error_with_advice(tmp_path):
+def test_rows_come_in_the_order_of_ids(tmp_path):
+    ids = [str(i) for i in range(600)]
+    with EmbeddingCache(tmp_path / "c.sqlite") as cache:
+        assert cache.get_matrix(["1"])[0].shape == (1, 0)
+        cache.put(ids[:-1], np.stack([vector_of(i) for i in ids[:-1]]))
+        matrix, found = cache.get_matrix(ids[::-1])
+    assert found.tolist() == [False] + [True] * 599
+    np.testing.assert_array_equal(matrix[1:], np.stack([vector_of(i) for i in ids[-2::-1]]))
+
+
+def filled(path, count: int = 500) -> None:
+    with EmbeddingCache(path) as cache:
+        ids = [str(i) for i in range(count)]
+        cache.put(ids, np.stack([vector_of(i) for i in ids]))
+        cache.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+
+@pytest.mark.parametrize("change", ["value = zeroblob(32)", "value = x'00'", "checksum = NULL"])
+def test_a_vector_that_does_not_match_its_checksum_is_missing(tmp_path, change):
     path = tmp_path / "c.sqlite"
-    path.write_bytes(b"this is not a database, but long enough to look like one" * 20)
-    with pytest.raises(DataError, match="Move it away"):
-        EmbeddingCache(path)
+    filled(path)
+    with EmbeddingCache(path) as cache:
+        cache.run(lambda db: db.execute(f"UPDATE vectors SET {change} WHERE text_id = '7'"))
+        assert list(cache.get(["6", "7", "8"])) == ["6", "8"]
+        assert cache.num_damaged == 1
+        cache.put(["7"], vector_of("7")[None])
+        np.testing.assert_array_equal(cache.get(["7"])["7"], vector_of("7"))
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "zeros", "scrambled"])
+def test_a_corrupt_file_is_set_aside_and_rebuilt(tmp_path, damage):
+    path = tmp_path / "c.sqlite"
+    filled(path, 5_000)
+    data = bytearray(path.read_bytes())
+    if damage == "text":
+        data = bytearray(b"this is not a database, but long enough to look like one" * 20)
+    elif damage == "cut":
+        data = data[: len(data) // 2]
+    elif damage == "zeros":
+        data[: 1 << 14] = bytes(1 << 14)
+    else:
+        noise = np.random.default_rng(0).bytes(len(data) - (1 << 16))
+        data[1 << 16 :] = noise
+    path.write_bytes(data)
+    ids = [str(i) for i in range(5_000)]
+    with EmbeddingCache(path) as cache:
+        for identity, vector in cache.get(ids).items():
+            np.testing.assert_array_equal(vector, vector_of(identity))
+        cache.put(ids, np.stack([vector_of(i) for i in ids]))
+        matrix, found = cache.get_matrix(ids)
+    assert found.all()
+    np.testing.assert_array_equal(matrix, np.stack([vector_of(i) for i in ids]))
+    assert len(list(tmp_path.glob("c.sqlite.corrupt-1"))) == 1
+    with EmbeddingCache(path) as cache:
+        assert len(cache) == 5_000
+
+
+def test_a_file_without_checksums_is_brought_up_to_date(tmp_path):
+    path = tmp_path / "c.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE vectors (text_id TEXT UNIQUE NOT NULL, value BLOB NOT NULL)")
+        db.execute("INSERT INTO vectors VALUES ('1', ?)", (vector_of("1").tobytes(),))
+    db.close()
+    with EmbeddingCache(path) as cache:
+        np.testing.assert_array_equal(cache.get(["1"])["1"], vector_of("1"))
+
+
+def test_a_locked_file_is_an_error_not_a_corrupt_one(tmp_path, monkeypatch):
+    path = tmp_path / "c.sqlite"
+    filled(path)
+    with EmbeddingCache(path) as cache, EmbeddingCache(path) as other:
+        other.run(lambda db: db.execute("BEGIN IMMEDIATE"))
+        cache.run(lambda db: db.execute("PRAGMA busy_timeout = 1"))
+        with pytest.raises(DataError, match="locked"):
+            cache.put(["new"], np.ones((1, 8)))
+    assert not list(tmp_path.glob("*corrupt*"))

@@ -11,9 +11,9 @@ from tests.conftest import write_jsonl
 ROWS = [{"question": f"Question number {i}?", "answer": f"Answer {i % 3}."} for i in range(8)]
 
 
-def corpus_of(tmp_path, rows):
+def corpus_of(tmp_path, rows, **settings):
     path = write_jsonl(tmp_path / "rows.jsonl", rows)
-    return build_corpus(DataConfig(sources=[str(path)]), tmp_path / "corpora")
+    return build_corpus(DataConfig(sources=[str(path)], **settings), tmp_path / "corpora")
 
 
 def test_row_i_is_text_i_and_the_second_time_nothing_is_encoded(tmp_path):
@@ -37,7 +37,8 @@ def test_row_i_is_text_i_and_the_second_time_nothing_is_encoded(tmp_path):
 
 def test_roles_get_their_own_prompts(tmp_path):
     config = TeacherConfig(query_prompt="query: ", passage_prompt="passage: ")
-    corpus = corpus_of(tmp_path, [{"question": "Same text", "answer": "Same text"}])
+    same = [{"question": "Same text", "answer": "Same text"}]
+    corpus = corpus_of(tmp_path, same, filters={"question_equals_answer": False})
     vectors = embed_corpus(corpus, Teacher(config), tmp_path)
     plain = Teacher(TeacherConfig())
     expected = plain.encode(["query: Same text", "passage: Same text"], "query")

@@ -1,0 +1,48 @@
+"""`cube ingest` and `cube embed`: from files to a corpus, from a corpus to vectors."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cube.commands.options import ConfigFile, Overrides
+
+
+def ingest(
+    *paths: str,
+    out: Path,
+    explain: Annotated[bool, Parameter(negative=())] = False,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+) -> None:
+    """Read files and folders into a corpus under OUT and print its manifest.
+
+    Args:
+        paths: files, folders, patterns or - (standard input); none: the sources of the config.
+        out: folder of corpora; the corpus gets a sub-folder named by its digest.
+        explain: print a page a person can read instead of JSON.
+    """
+    from cube.config import load_config
+    from cube.data.corpus import build_corpus
+    from cube.data.explain import explain_manifest
+
+    corpus = build_corpus(load_config(config, overrides).data, out, list(paths) or None)
+    if explain:
+        sys.stdout.write(explain_manifest(corpus.manifest))
+    else:
+        sys.stdout.write(json.dumps(corpus.manifest, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(f"Corpus: {corpus.folder}\n")
+
+
+def embed(*, config: ConfigFile = None, overrides: Overrides = None) -> None:
+    """Ingest the sources of a config and encode what the cache lacks."""
+    from cube import steps
+    from cube.config import load_config
+
+    settings = load_config(config, overrides)
+    vectors = steps.embed(settings, steps.ingest(settings))
+    sys.stdout.write(json.dumps(vectors.manifest, indent=2) + "\n")
+    sys.stdout.write(f"This run: {vectors.hits} hits, {vectors.misses} misses\n")
+    sys.stdout.write(f"Vectors: {vectors.folder}\n")

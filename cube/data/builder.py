@@ -1,0 +1,199 @@
+"""Building a corpus in bounded memory: a batch of rows as objects, everything before as numbers.
+
+What stays in memory are digests and row numbers in arrays, about 150 bytes a pair; texts and pairs
+stream to disk.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cube.config import DataConfig
+from cube.data.admission import Admission, Candidate
+from cube.data.batch import Batch
+from cube.data.columns import known_columns
+from cube.data.filters import check_quality
+from cube.data.groups import join_groups
+from cube.data.histogram import Histogram
+from cube.data.key_table import GrowingArray, KeyTable
+from cube.data.quarantine import Quarantine
+from cube.data.records import Dialogue, Pair, Record, RecordParser, RowError
+from cube.data.rows import Row
+from cube.data.schema import PAIRS, TEXTS
+
+_BATCH_RECORDS = 8_192
+_BATCH_CHARACTERS = 8_000_000
+_MOST_SOURCES = 1_000  # named in the manifest
+_UNGROUPED = "pairs-ungrouped.parquet"
+
+
+class Builder:
+    """Takes rows in and writes texts.parquet and pairs.parquet.
+
+    Attributes:
+        num_kept: rows that brought something new.
+        num_merged: rows whose content was there already.
+    """
+
+    def __init__(self, config: DataConfig, folder: Path, quarantine: Quarantine):
+        self.num_kept = self.num_merged = 0
+        self._config, self._folder, self._quarantine = config, folder, quarantine
+        self._parser = RecordParser(config)
+        self._admission = Admission(config.filters, quarantine)
+        self._writer = pq.ParquetWriter(folder / "texts.parquet", TEXTS)
+        ungrouped = PAIRS.remove(PAIRS.get_field_index("group"))
+        self._pair_writer = pq.ParquetWriter(folder / _UNGROUPED, ungrouped)
+        self._texts, self._pairs = KeyTable(), KeyTable()
+        self._pieces, self._wordings = GrowingArray(np.uint64), GrowingArray(np.uint64)
+        self._answers = GrowingArray(np.int32)
+        self._waiting: list[Candidate] = []
+        self._waiting_characters = 0
+        self._files: list[str] = []
+        self._columns: dict[str, dict[str, str]] = {}
+        self._records: Counter = Counter()
+        self._by_source: Counter = Counter()
+        self._dialogue_pairs = 0
+        names = ("question characters", "answer characters", "text characters", "turns")
+        self._histograms = {name: Histogram() for name in names}
+
+    def begin_file(self, label: str) -> None:
+        """Name the file of the rows that follow."""
+        self._files.append(label)
+
+    def add(self, row: Row, default_source: str) -> None:
+        """Take a row in, or quarantine it."""
+        try:
+            if row.error is not None:
+                raise RowError(row.error)
+            if row.file not in self._columns and isinstance(row.value, dict):
+                self._columns[row.file] = known_columns(tuple(row.value), self._config.columns)
+            record = self._parser.parse(row.value, default_source)
+            check_quality(record, self._config.filters)
+        except RowError as error:
+            self._quarantine.add(row.file, row.line, str(error), row.value, row.count)
+            return
+        self._waiting.append(Candidate(record, row, len(self._files) - 1))
+        self._waiting_characters += len(record.content)
+        if len(self._waiting) >= _BATCH_RECORDS or self._waiting_characters >= _BATCH_CHARACTERS:
+            self._flush()
+
+    def finish(self) -> dict[str, Any]:
+        """Write what is left and return the manifest's part about content."""
+        self._flush()
+        self._writer.close()
+        self._pair_writer.close()
+        groups = join_groups(self._pieces.values, self._wordings.values)
+        self._write_groups(groups)
+        per_answer = np.bincount(self._answers.values) if len(self._answers) else np.zeros(0, int)
+        pairs_per_answer = Histogram()
+        for number, count in enumerate(np.bincount(per_answer[per_answer > 0]).tolist()):
+            pairs_per_answer.add(number, count)
+        histograms = {**self._histograms, "pairs per answer": pairs_per_answer}
+        return {
+            "records": {kind: self._records[kind] for kind in ("pairs", "dialogues", "texts")},
+            "pairs_by_source": dict(self._by_source.most_common(_MOST_SOURCES)),
+            "cleaned": dict(self._parser.removed),
+            "columns": self._columns,
+            "texts": len(self._texts),
+            "pairs": len(self._answers),
+            "dialogue_pairs": self._dialogue_pairs,
+            "distinct_answers": int((per_answer > 0).sum()),
+            "groups": len(np.unique(groups)),
+            "histograms": {name: h.to_json() for name, h in histograms.items() if h.number},
+        }
+
+    def _flush(self) -> None:
+        """Give the waiting records their rows and write what is new."""
+        waiting, self._waiting, self._waiting_characters = self._waiting, [], 0
+        admitted = self._admission.admit(waiting, self._files)
+        if not admitted:
+            return
+        batch = Batch(self._config)
+        batch.take(admitted)
+        rows, new_texts = self._texts.add(batch.keys)
+        self._write_texts(batch, np.flatnonzero(new_texts))
+        brought_something = np.zeros(len(admitted), bool)
+        if batch.question:
+            kept = self._take_pairs(batch, rows)
+            brought_something[np.asarray(batch.record_of_pair)[kept]] = True
+        if batch.record_of_text:  # a bare text is the only text of its record
+            own = _positions_of_bare_texts(batch)
+            brought_something[np.asarray(batch.record_of_text)[new_texts[own]]] = True
+        for candidate, new in zip(admitted, brought_something.tolist(), strict=True):
+            self._count(candidate.record, candidate.row.count, new)
+
+    def _count(self, record: Record, rows: int, new: bool) -> None:
+        if new:
+            self.num_kept += rows
+        else:
+            self.num_merged += rows
+        if isinstance(record, Pair):
+            self._records["pairs"] += 1
+            self._histograms["question characters"].add(len(record.question))
+            self._histograms["answer characters"].add(len(record.answer))
+        elif isinstance(record, Dialogue):
+            self._records["dialogues"] += 1
+            self._histograms["turns"].add(len(record.turns))
+        else:
+            self._records["texts"] += 1
+            self._histograms["text characters"].add(len(record.text))
+
+    def _take_pairs(self, batch: Batch, rows: np.ndarray) -> np.ndarray:
+        """Write the pairs that are new and return their positions in the batch."""
+        questions, answers = rows[batch.question], rows[batch.answer]
+        keys = np.stack([questions, answers], axis=1).astype(np.uint64)
+        kept = np.flatnonzero(self._pairs.add(keys)[1])
+        self._pieces.extend(np.array(batch.piece, np.uint64)[kept])
+        self._wordings.extend(np.array(batch.wording, np.uint64)[kept])
+        self._answers.extend(answers[kept])
+        sources = [batch.sources[batch.question[i]] for i in kept]
+        dialogues = [batch.dialogue[i] for i in kept]
+        self._by_source.update(sources)
+        self._dialogue_pairs += sum(name is not None for name in dialogues)
+        columns = {
+            "question": questions[kept].astype(np.int32),
+            "answer": answers[kept].astype(np.int32),
+            "wording": np.array(batch.wording, np.uint64)[kept],
+            "dialogue": dialogues,
+            "turn": np.array(batch.turn, np.int32)[kept],
+            "context": [rows[c].tolist() if (c := batch.context[i]) else [] for i in kept],
+            "source": sources,
+        }
+        self._pair_writer.write_table(pa.table(columns, schema=self._pair_writer.schema))
+        return kept
+
+    def _write_texts(self, batch: Batch, positions: np.ndarray) -> None:
+        at = positions.tolist()
+        columns = {
+            "text_id": [batch.digests[i].hex() for i in at],
+            "text": [batch.texts[i] for i in at],
+            "kind": [batch.kinds[i] for i in at],
+            "source": [batch.sources[i] for i in at],
+        }
+        if at:
+            self._writer.write_table(pa.table(columns, schema=TEXTS))
+
+    def _write_groups(self, groups: np.ndarray) -> None:
+        """Add the groups, known only now, to the pairs."""
+        done = 0
+        place = PAIRS.get_field_index("group")
+        with pq.ParquetWriter(self._folder / "pairs.parquet", PAIRS) as writer:
+            for batch in pq.ParquetFile(self._folder / _UNGROUPED).iter_batches(65_536):
+                part = pa.array(groups[done : done + batch.num_rows], pa.uint64())
+                table = pa.Table.from_batches([batch]).add_column(place, PAIRS.field(place), part)
+                writer.write_table(table.cast(PAIRS))
+                done += batch.num_rows
+        (self._folder / _UNGROUPED).unlink()
+
+
+def _positions_of_bare_texts(batch: Batch) -> np.ndarray:
+    """Return the positions of texts that belong to no pair."""
+    of_pairs = np.zeros(len(batch.texts), bool)
+    of_pairs[batch.question] = of_pairs[batch.answer] = True
+    for context in batch.context:
+        of_pairs[context] = True
+    return np.flatnonzero(~of_pairs)

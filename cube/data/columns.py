@@ -1,0 +1,67 @@
+"""What fields are called: common spellings of every field, and a person's own names before them.
+
+Spelling is compared without case, spaces and punctuation: `Question_Text` is `questiontext`.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "question": (
+        "question", "questiontext", "query", "q", "prompt", "instruction", "input", "anchor",
+        "utterance", "user", "request", "вопрос",
+    ),
+    "answer": (
+        "answer", "answertext", "response", "reply", "a", "completion", "output", "positive",
+        "target", "assistant", "ответ",
+    ),
+    "text": ("text", "sentence", "content", "passage", "paragraph", "document", "body", "текст"),
+    "turns": ("turns", "messages", "conversation", "conversations", "dialogue", "dialog",
+              "utterances", "диалог"),
+    "dialogue_id": ("dialogueid", "dialogid", "conversationid", "sessionid", "threadid"),
+    "speaker": ("speaker", "role", "from", "author"),
+    "id": ("id", "uid", "guid", "rowid"),
+    "source": ("source", "dataset", "origin"),
+}  # fmt: skip
+TURN_TEXT = ("text", "content", "value", "utterance", "message", "body")
+FIELDS = tuple(ALIASES)
+
+
+def plain(name: str) -> str:
+    """Return a field's name without case, spaces and punctuation."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def known_columns(names: tuple[str, ...], mapping: dict[str, str] | None = None) -> dict[str, str]:
+    """Return the column of every field that is found: field -> name as it is written.
+
+    Args:
+        names: of the columns.
+        mapping: field -> column, chosen by a person; looked at first and never doubted.
+    """
+    return dict(_known(names, tuple(sorted((mapping or {}).items()))))
+
+
+@lru_cache(maxsize=1_024)
+def _known(
+    names: tuple[str, ...], mapping: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    found = {field: column for field, column in mapping if column in names}
+    spelled: dict[str, str] = {}
+    for name in names:
+        if isinstance(name, str) and name not in found.values():
+            spelled.setdefault(plain(name), name)
+            if name in FIELDS:
+                spelled[plain(name)] = name  # written exactly as the field: before other spellings
+    for field, aliases in ALIASES.items():
+        if field not in found:
+            column = next((spelled[alias] for alias in aliases if alias in spelled), None)
+            if column is not None:
+                found[field] = column
+    return tuple(found.items())
+
+
+def rename(row: dict[str, Any], mapping: dict[str, str]) -> dict[str, Any]:
+    """Return the row's fields under their own names; unknown fields are left out."""
+    return {field: row[column] for field, column in known_columns(tuple(row), mapping).items()}

@@ -1,0 +1,63 @@
+"""Quality filters: rows that can be read but would teach nothing. Each has a reason and a switch.
+
+They judge pairs and bare texts. In dialogues short and odd turns ("👍", "…", the same greeting
+back) are ordinary, so dialogues are only judged as a whole when they are parsed.
+"""
+
+import re
+import unicodedata
+
+from cube.config import FilterConfig
+from cube.data.cleaning import RowError
+from cube.data.records import Dialogue, Pair, Record
+
+_MIN_REPEATED = 12  # "!!!!!!" may be meant, "============" is a separator
+_DAMAGED_SHARE = 0.05
+_REPLACEMENT = "\ufffd"
+
+
+def check_quality(record: Record, config: FilterConfig) -> None:
+    """Pass a record or say why it is rejected.
+
+    Raises:
+        RowError: with the reason.
+    """
+    if isinstance(record, Dialogue):
+        return
+    if isinstance(record, Pair):
+        _check_text(record.question, "question", config)
+        _check_text(record.answer, "answer", config)
+        if config.question_equals_answer and _same(record.question, record.answer):
+            raise RowError("question and answer are the same")
+    else:
+        _check_text(record.text, "text", config)
+
+
+def _check_text(text: str, name: str, config: FilterConfig) -> None:
+    if len(text) < config.min_characters:
+        raise RowError(f"{name} is shorter than {config.min_characters} characters")
+    if config.junk and (reason := _junk(text)):
+        raise RowError(f"{name} {reason}")
+
+
+def _junk(text: str) -> str | None:
+    if not any(map(str.isalnum, text)):
+        return "holds no letter and no digit"
+    if len(text) >= _MIN_REPEATED and len(set(text.replace(" ", ""))) == 1:
+        return "is one character repeated"
+    if _REPLACEMENT in text and text.count(_REPLACEMENT) >= _DAMAGED_SHARE * len(text):
+        return "was damaged by a wrong encoding (U+FFFD)"
+    return None
+
+
+def _same(question: str, answer: str) -> bool:
+    if question == answer:
+        return True
+    if abs(len(question) - len(answer)) > 10:
+        return False
+    words = _words(question)
+    return bool(words) and words == _words(answer)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())

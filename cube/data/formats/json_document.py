@@ -1,0 +1,135 @@
+"""JSON documents: an array of rows, an object holding one, or values one after another.
+
+Elements are decoded one at a time from a window on the file, so an array of any length is read in
+bounded memory.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from cube.data.formats.json_lines import refuse_constant
+from cube.data.rows import MAX_ROW_BYTES, Row
+from cube.errors import DataError
+
+_CHUNK = 1 << 18
+_MAX_OBJECT = 4 * MAX_ROW_BYTES  # an object around all rows is decoded whole
+_SPACE = re.compile(r"[ \t\n\r]*")
+_LISTS = ("data", "rows", "records", "examples", "items", "pairs", "dialogues", "conversations")
+
+
+def read(stream: IO[bytes], label: str, path: Path) -> Iterator[Row]:
+    """Yield the rows of a document.
+
+    Raises:
+        DataError: when it is broken: where one value ends badly, no later one can be trusted.
+    """
+    window = _Window(stream, path)
+    if not window.next_character():
+        return
+    if window.next_character() == "[":
+        yield from _elements(window, label)
+        if window.next_character():
+            window.fail("more follows after the array")
+        return
+    line, first = window.value(_MAX_OBJECT)
+    if not window.next_character():
+        yield from _rows_of(first, line, label)
+        return
+    yield Row(label, line, first)
+    while window.next_character():
+        yield Row(label, *window.value(MAX_ROW_BYTES))
+
+
+def _elements(window: "_Window", label: str) -> Iterator[Row]:
+    window.skip()
+    if window.next_character() == "]":
+        window.skip()
+        return
+    while True:
+        yield Row(label, *window.value(MAX_ROW_BYTES))
+        separator = window.next_character()
+        window.skip()
+        if separator == "]":
+            return
+        if separator != ",":
+            window.fail("expected , or ] after a value")
+
+
+def _rows_of(value: Any, line: int, label: str) -> Iterator[Row]:
+    """Yield the rows inside an object such as {"data": [...]}, or the object as the only row."""
+    if isinstance(value, dict):
+        for name in _LISTS:
+            inside = value.get(name)
+            if isinstance(inside, list) and inside and isinstance(inside[0], dict):
+                if {"question", "answer", "dialogue_id"} & value.keys():
+                    break  # a record that has a field of that name
+                for element in inside:
+                    yield Row(label, line, element)
+                return
+    yield Row(label, line, value)
+
+
+class _Window:
+    """The part of a document that is being decoded."""
+
+    def __init__(self, stream: IO[bytes], path: Path):
+        self._stream, self._path = stream, path
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
+        self._json = json.JSONDecoder(parse_constant=refuse_constant)
+        self._text, self._at, self._ended = "", 0, False
+        self._line = 1
+
+    def next_character(self) -> str:
+        """Return the next character that is not white space, "" at the end."""
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            assert match is not None
+            self._move(match.end())
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if self._ended:
+                return ""
+            self._fill(_CHUNK)
+
+    def skip(self) -> None:
+        """Pass one character."""
+        self._move(self._at + 1)
+
+    def value(self, max_characters: int) -> tuple[int, Any]:
+        """Return the line and the content of the value that begins here."""
+        self.next_character()
+        while True:
+            try:
+                value, end = self._json.raw_decode(self._text, self._at)
+                # A number at the very end of the window may go on behind it.
+                if end < len(self._text) or self._ended:
+                    line = self._line
+                    self._move(end)
+                    return line, value
+                reason = "a value that does not end"
+            except (ValueError, StopIteration) as error:
+                reason = str(error) or "a value that does not end"
+            held = len(self._text) - self._at
+            if self._ended:
+                self.fail(reason)
+            if held > max_characters:
+                self.fail(f"{reason}, or a value of more than {max_characters} characters")
+            self._fill(max(_CHUNK, held))
+
+    def fail(self, reason: str) -> None:
+        """Give the document up."""
+        raise DataError(f"{self._path} is not valid JSON from line {self._line} on: {reason}.")
+
+    def _move(self, to: int) -> None:
+        self._line += self._text.count("\n", self._at, to)
+        self._at = to
+
+    def _fill(self, size: int) -> None:
+        block = self._stream.read(size)
+        self._ended = not block
+        self._text = self._text[self._at :] + self._decoder.decode(block, final=self._ended)
+        self._at = 0

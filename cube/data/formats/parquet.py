@@ -1,0 +1,79 @@
+"""Parquet files: only the columns that matter, a bounded number of rows at a time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cube.data.columns import known_columns
+from cube.data.opening import open_regular
+from cube.data.rows import Row
+from cube.data.sources import SourceFile
+from cube.errors import DataError
+
+_BATCH_BYTES = 16 * 1024 * 1024
+_MAX_GROUP_BYTES = 4 * 1024**3
+_FREE_ROWS = 10_000_000
+_MAX_ROWS_PER_BYTE = 100  # a run-length encoded column can claim any number of rows
+
+
+def read(file: SourceFile, mapping: dict[str, str]) -> Iterator[Row]:
+    """Yield rows with the known or mapped columns; other columns are not even decoded.
+
+    Raises:
+        DataError: when the file is broken, has no usable column or claims absurd sizes.
+    """
+    with open_regular(file.path) as plain:
+        table = pq.ParquetFile(pa.PythonFile(plain, "r"))
+        _check_sizes(file, table.metadata)
+        names = list(table.schema_arrow.names)
+        columns = sorted(set(known_columns(tuple(names), mapping).values()), key=names.index)
+        if not columns:
+            raise DataError(
+                f"{file.path} has no column that is known: {', '.join(map(repr, names[:20]))}. "
+                "Name them in data.columns."
+            )
+        number = 0
+        for group in range(table.num_row_groups):
+            rows = _batch_rows(table.metadata.row_group(group))
+            for batch in table.iter_batches(rows, row_groups=[group], columns=columns):
+                yield from rows_of(batch, file.label, number)
+                number += batch.num_rows
+
+
+def rows_of(batch: pa.RecordBatch, label: str, before: int) -> Iterator[Row]:
+    """Yield the rows of a batch; `line` is the row's position in the file, from 1."""
+    try:
+        values: list[dict[str, Any]] = batch.to_pylist()
+    except (UnicodeDecodeError, ValueError, OverflowError):
+        # One bad value spoils the conversion of a whole batch: find it row by row.
+        for i in range(batch.num_rows):
+            try:
+                yield Row(label, before + i + 1, batch.slice(i, 1).to_pylist()[0])
+            except (UnicodeDecodeError, ValueError, OverflowError) as error:
+                yield Row(label, before + i + 1, None, f"cannot be decoded: {error}")
+        return
+    for i, value in enumerate(values):
+        yield Row(label, before + i + 1, value)
+
+
+def _batch_rows(group: pq.RowGroupMetaData) -> int:
+    bytes_per_row = max(1, group.total_byte_size // max(1, group.num_rows))
+    return int(min(8_192, max(16, _BATCH_BYTES // bytes_per_row)))
+
+
+def _check_sizes(file: SourceFile, metadata: pq.FileMetaData) -> None:
+    size = file.path.stat().st_size
+    if metadata.num_rows > max(_FREE_ROWS, size * _MAX_ROWS_PER_BYTE):
+        raise DataError(
+            f"{file.path} claims {metadata.num_rows:,} rows in {size:,} bytes: a decompression "
+            "bomb?"
+        )
+    for group in range(metadata.num_row_groups):
+        claimed = metadata.row_group(group).total_byte_size
+        if claimed > _MAX_GROUP_BYTES:
+            raise DataError(
+                f"{file.path}: row group {group} unpacks to {claimed:,} bytes, at most "
+                f"{_MAX_GROUP_BYTES:,} are read at once. Write it with smaller row groups."
+            )

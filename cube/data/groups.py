@@ -1,0 +1,36 @@
+"""Groups: what is linked by near-identical questions, directly or through others."""
+
+import numpy as np
+from jaxtyping import UInt64
+
+
+def join_groups(
+    pieces: UInt64[np.ndarray, " pairs"], wordings: UInt64[np.ndarray, " pairs"]
+) -> UInt64[np.ndarray, " pairs"]:
+    """Return the group of every pair: the smallest key among its group's pieces.
+
+    So a group's name depends neither on the order of rows nor on other groups.
+
+    Args:
+        pieces: key of each pair's answer or dialogue.
+        wordings: key of each pair's question.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not len(pieces):
+        return pieces.astype(np.uint64)
+    names, piece = np.unique(pieces, return_inverse=True)
+    wording = np.unique(wordings, return_inverse=True)[1]
+    nodes = len(names) + int(wording.max()) + 1
+    links = coo_array(
+        (
+            np.ones(len(piece), np.int8),
+            (piece.astype(np.int32), (wording + len(names)).astype(np.int32)),
+        ),
+        (nodes, nodes),
+    )
+    component = connected_components(links, directed=False)[1][: len(names)]
+    smallest = np.full(int(component.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(smallest, component, names)
+    return smallest[component][piece]

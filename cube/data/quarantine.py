@@ -1,0 +1,54 @@
+"""quarantine.jsonl: every rejected row with file, line and reason, and the counts of reasons."""
+
+import json
+import re
+from collections import Counter
+from typing import IO, Any
+
+_MAX_SHOWN = 4_000  # characters of a row kept beside its reason; file and line lead to the rest
+_MAX_REASONS = 200  # kinds of reasons counted one by one
+_NUMBER = re.compile(r"\d[\d,]*|'[^']*'|U\+[0-9A-F]+")
+
+
+class Quarantine:
+    """Writes rejected rows.
+
+    Attributes:
+        num_rows: rows rejected.
+        reasons: rows by reason, numbers and names in reasons left out.
+        examples: for every reason the first row: file, line, and the reason in full.
+    """
+
+    def __init__(self, file: IO[str]):
+        self.num_rows = 0
+        self.reasons: Counter = Counter()
+        self.examples: dict[str, dict[str, Any]] = {}
+        self._file = file
+
+    def add(self, file: str, line: int, reason: str, value: Any, count: int = 1) -> None:
+        """Write a row."""
+        self.num_rows += count
+        kind = kind_of(reason)
+        if kind not in self.reasons and len(self.reasons) >= _MAX_REASONS:
+            kind = "other reasons"
+        self.reasons[kind] += count
+        self.examples.setdefault(kind, {"file": file, "line": line, "reason": reason})
+        entry = {"file": file, "line": line, "reason": reason, "row": _shortened(value)}
+        if count > 1:
+            entry["rows"] = count
+        self._file.write(json.dumps(entry, ensure_ascii=True, default=repr) + "\n")
+
+
+def kind_of(reason: str) -> str:
+    """Return the reason without what differs from row to row."""
+    return _NUMBER.sub("…", reason)
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_SHOWN else value[:_MAX_SHOWN] + "…"
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+    except (ValueError, RecursionError):
+        return None
+    return value if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"

@@ -1,0 +1,43 @@
+"""Columns of a corpus's files and the identities of texts."""
+
+import hashlib
+
+import pyarrow as pa
+
+QUERY, PASSAGE, CONTEXT = "query", "passage", "context"
+
+TEXTS = pa.schema(
+    [
+        ("text_id", pa.string()),
+        ("text", pa.string()),
+        ("kind", pa.string()),
+        ("source", pa.string()),
+    ]
+)
+PAIRS = pa.schema(
+    [
+        ("question", pa.int32()),
+        ("answer", pa.int32()),
+        ("group", pa.uint64()),
+        ("wording", pa.uint64()),
+        ("dialogue", pa.string()),
+        ("turn", pa.int32()),
+        ("context", pa.list_(pa.int32())),
+        ("source", pa.string()),
+    ]
+)
+
+
+def text_digest(text: str) -> bytes:
+    """Return the identity of a cleaned text: half of its SHA-256."""
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def text_id(text: str) -> str:
+    """Return the identity of a cleaned text in hex."""
+    return text_digest(text).hex()
+
+
+def key_of(text: str) -> int:
+    """Return a 64-bit key of a text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

@@ -1,0 +1,243 @@
+"""Which files a source names: files, folders, globs, standard input. Nothing odd is ever opened.
+
+A source named directly must be readable, or reading stops with an error. In a folder, what is not
+data (an unknown suffix, a device, a broken link) is listed with its reason and passed over.
+"""
+
+import glob
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cube.errors import DataError
+
+STDIN = "-"
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+FORMATS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": "text",
+    ".text": "text",
+}
+_WHOLE_FILE = {"parquet", "arrow"}  # read at random positions: not through a decompressor
+_ARROW_SPLITS = "dataset_dict.json"  # marks a folder of several such folders
+_ARROW_FOLDER = "state.json"  # marks a dataset folder written by `datasets.save_to_disk`
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A data file and how to read it.
+
+    Attributes:
+        path: where it is.
+        label: how manifest and quarantine name it: its name, or its path inside the given folder.
+        format: one of the values of `FORMATS`, or `arrow`.
+        compression: `gzip`, `zstd` or None.
+    """
+
+    path: Path
+    label: str
+    format: str
+    compression: str | None = None
+
+
+@dataclass
+class Found:
+    """Files to read, in order, and what was passed over in folders, with the reason."""
+
+    files: list[SourceFile] = field(default_factory=list)
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+
+def find_files(sources: list[str | Path], wanted_format: str = "auto") -> Found:
+    """Return the data files among paths, folders (searched in name order) and glob patterns.
+
+    Args:
+        sources: paths; `**` in a pattern reaches into sub-folders. A path that exists is never
+            taken for a pattern.
+        wanted_format: read every file as this format, whatever its name; `auto`: by suffix.
+
+    Raises:
+        DataError: when a path is missing, is a device or the like, or nothing is found.
+    """
+    found = Found()
+    for source in sources:
+        path = Path(source)
+        if "\0" in str(path):
+            raise DataError(f"{str(path)!r} is not a path: it holds a NUL character.")
+        if not os.path.lexists(path) and glob.has_magic(str(path)):
+            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
+            if not matches:
+                raise DataError(f"No file matches {path}.")
+            before = len(found.files)
+            for match in map(Path, matches):
+                if match.is_dir():
+                    continue
+                _take_from_folder(match, match.name, wanted_format, found)
+            if len(found.files) == before:
+                raise DataError(f"No data file matches {path}. {_known()}")
+        else:
+            _take_named(path, wanted_format, found)
+    return found
+
+
+def spool_stdin(folder: Path, wanted_format: str, max_bytes: int) -> SourceFile:
+    """Copy standard input to a file in `folder`, so it has a digest and can be read like any other.
+
+    Raises:
+        DataError: when nothing or more than `max_bytes` comes in.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=".stdin-", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            copied = 0
+            while block := sys.stdin.buffer.read(1 << 20):
+                copied += len(block)
+                if copied > max_bytes:
+                    raise DataError(f"Standard input is longer than {max_bytes:,} bytes.")
+                file.write(block)
+        if not copied:
+            raise DataError("Standard input is empty.")
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return SourceFile(Path(name), "stdin", "jsonl" if wanted_format == "auto" else wanted_format)
+
+
+def _known() -> str:
+    return f"Known: {', '.join(FORMATS)}, each also with .gz or .zst (not Parquet)."
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        what = "is a broken link" if path.is_symlink() else "does not exist"
+        raise DataError(f"No such file or folder: {path} {what}.") from None
+    except OSError as error:  # a loop of links, a folder without permission, a name too long
+        raise DataError(f"Cannot open {path}: {error.strerror}.") from None
+
+
+def _take_named(path: Path, wanted_format: str, found: Found) -> None:
+    mode = _status(path).st_mode
+    if stat.S_ISDIR(mode):
+        before = len(found.files)
+        if not _take_dataset_folder(path, path.name, found):
+            for file in _walk(path, found):
+                label = file.relative_to(path).as_posix()
+                if not _take_dataset_folder(file, label, found):
+                    _take_from_folder(file, label, wanted_format, found)
+        if len(found.files) == before:
+            raise DataError(f"No data file in folder {path}. {_known()}")
+        return
+    if not stat.S_ISREG(mode):
+        raise DataError(
+            f"{path} is a {_kind(mode)}, neither a regular file nor a folder. To read from a "
+            "pipe, name standard input: -"
+        )
+    file = _by_suffix(path, path.name, wanted_format)
+    if isinstance(file, str):
+        raise DataError(f"{path}: {file}. {_known()} Or name data.format.")
+    found.files.append(file)
+
+
+def _take_from_folder(path: Path, label: str, wanted_format: str, found: Found) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        found.skipped.append({"file": label, "reason": str(error.strerror)})
+        return
+    file = _by_suffix(path, label, "auto")
+    if isinstance(file, str) and wanted_format == "auto":
+        found.skipped.append({"file": label, "reason": file})
+    elif not stat.S_ISREG(mode):
+        found.skipped.append({"file": label, "reason": f"is a {_kind(mode)}"})
+    else:
+        named = _by_suffix(path, label, wanted_format)
+        assert isinstance(named, SourceFile)
+        found.files.append(named)
+
+
+def _take_dataset_folder(folder: Path, label: str, found: Found) -> bool:
+    """Take a Hugging Face dataset saved to disk, or each split of several."""
+    if not folder.is_dir():
+        return False
+    if (folder / _ARROW_FOLDER).is_file():
+        found.files.append(SourceFile(folder, label, "arrow"))
+        return True
+    if (folder / _ARROW_SPLITS).is_file():
+        for split in sorted(p for p in folder.iterdir() if (p / _ARROW_FOLDER).is_file()):
+            found.files.append(SourceFile(split, f"{label}/{split.name}", "arrow"))
+        return True
+    return False
+
+
+def _is_dataset(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (_ARROW_FOLDER, _ARROW_SPLITS))
+
+
+def _walk(folder: Path, found: Found) -> Iterator[Path]:
+    """Yield files below a folder in name order, and dataset folders; each folder once.
+
+    Links are followed, and a folder that was seen is not entered again: a loop of links ends.
+    """
+    seen: set[tuple[int, int]] = set()
+
+    def enter(inside: Path) -> Iterator[Path]:
+        status = inside.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            label = inside.relative_to(folder).as_posix()
+            found.skipped.append({"file": label, "reason": "is a link to a folder already read"})
+            return
+        seen.add((status.st_dev, status.st_ino))
+        try:
+            names = sorted(os.listdir(inside))  # noqa: PTH208
+        except OSError as error:
+            raise DataError(f"Cannot read folder {inside}: {error.strerror}.") from None
+        for name in names:
+            path = inside / name
+            if name.startswith("."):
+                continue
+            if not path.is_dir() or _is_dataset(path):
+                yield path
+            else:
+                yield from enter(path)
+
+    yield from enter(folder)
+
+
+def _by_suffix(path: Path, label: str, wanted_format: str) -> SourceFile | str:
+    """Return the file with its format, or why it has none."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+    if compression:
+        suffixes.pop()
+    known = FORMATS.get(suffixes[-1]) if suffixes else None
+    chosen = known if wanted_format == "auto" else wanted_format
+    if chosen is None:
+        return f"unknown format {suffixes[-1] if suffixes else '(no suffix)'!r}"
+    if compression and chosen in _WHOLE_FILE:
+        return f"{chosen} files are compressed inside; a compressed one cannot be read"
+    return SourceFile(path, label, chosen, compression)
+
+
+def _kind(mode: int) -> str:
+    kinds = (
+        (stat.S_ISFIFO, "named pipe"),
+        (stat.S_ISSOCK, "socket"),
+        (stat.S_ISCHR, "character device"),
+        (stat.S_ISBLK, "block device"),
+        (stat.S_ISDIR, "folder"),
+    )
+    return next((name for test, name in kinds if test(mode)), "special file")

@@ -1,0 +1,206 @@
+"""The same pairs come out of every format people have."""
+
+import gzip
+import io
+import json
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cube.errors import DataError
+from tests.data.helpers import ingest, pairs_of, quarantine_of
+
+PAIRS = [
+    ("How do I reset it?", "Press reset, then wait."),
+    ('What does "full" mean?', "Two things: a; b"),
+    ("Как сбросить пароль?", "Нажмите «Сбросить»."),
+]
+ROWS = [{"question": q, "answer": a} for q, a in PAIRS]
+JSONL = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
+
+
+def csv_of(delimiter: str, header=("question", "answer")) -> str:
+    def quoted(text):
+        return '"' + text.replace('"', '""') + '"'
+
+    lines = [delimiter.join(header), *(delimiter.join(map(quoted, pair)) for pair in PAIRS)]
+    return "\r\n".join(lines) + "\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", JSONL),
+        ("a.NDJSON", JSONL.replace("\n", "\r\n\r\n")),
+        ("a.json", json.dumps(ROWS, ensure_ascii=False, indent=2)),
+        ("a.json", json.dumps({"version": 1, "data": ROWS})),
+        ("a.json", JSONL),
+        ("a.csv", csv_of(",")),
+        ("a.csv", csv_of(";")),
+        ("a.csv", csv_of("|", ("Query", "Response"))),
+        ("a.tsv", csv_of("\t")),
+        ("a.csv", "\n" + csv_of("\t", ("Question Text", "ANSWER_TEXT"))),
+        ("a.txt", "".join(f"Q: {q}\nA: {a}\n\n" for q, a in PAIRS)),
+        ("a.txt", "".join(f"question: {q}\nanswer: {a}\n" for q, a in PAIRS)),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_text_formats_in_every_encoding_that_says_what_it_is(tmp_path, name, content, encoding):
+    path = tmp_path / name
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    path.write_bytes(mark + content.encode(encoding))
+    corpus = ingest(tmp_path, path)
+    assert pairs_of(corpus) == PAIRS
+    assert corpus.manifest["rows"]["quarantined"] == 0
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_compressed_files(tmp_path, suffix):
+    path = tmp_path / f"a.jsonl{suffix}"
+    codec = {".gz": "gzip", ".zst": "zstd"}[suffix]
+    with pa.CompressedOutputStream(str(path), codec) as stream:
+        stream.write(JSONL.encode())
+    with path.open("ab") as file:  # two members one after another are one file
+        file.write(_compressed(json.dumps({"question": "Another?", "answer": "Yes."}), suffix))
+    assert pairs_of(ingest(tmp_path, path)) == [*PAIRS, ("Another?", "Yes.")]
+
+
+def _compressed(text: str, suffix: str) -> bytes:
+    if suffix == ".gz":
+        return gzip.compress(text.encode())
+    packed = pa.compress(text.encode(), codec="zstd", asbytes=True)
+    assert isinstance(packed, bytes)
+    return packed
+
+
+def test_quoted_line_feeds_stay_in_their_field(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('question,answer\n"one\ntwo, three",four\nfive,six\n')
+    corpus = ingest(tmp_path, path)
+    assert pairs_of(corpus) == [("one two, three", "four"), ("five", "six")]
+
+
+def test_a_named_encoding_is_used_and_none_is_guessed(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("question;answer\nКак?;Так.\nHow?;So.\n".encode("cp1251"))
+    assert pairs_of(ingest(tmp_path, path, encoding="cp1251")) == [
+        ("Как?", "Так."),
+        ("How?", "So."),
+    ]
+    guessed = ingest(tmp_path, path)
+    assert pairs_of(guessed) == [("How?", "So.")]
+    assert "data.encoding" in quarantine_of(guessed)[0]["reason"]
+
+
+def test_parquet_and_saved_datasets(tmp_path):
+    table = pa.table({"prompt": [p[0] for p in PAIRS], "completion": [p[1] for p in PAIRS],
+                      "unused": [1, 2, 3]})  # fmt: skip
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=2)
+    assert pairs_of(ingest(tmp_path, tmp_path / "a.parquet")) == PAIRS
+
+    folder = tmp_path / "saved"
+    for split in ("train", "test"):
+        (folder / split).mkdir(parents=True)
+        with pa.ipc.new_stream(str(folder / split / "data-0.arrow"), table.schema) as writer:
+            writer.write_table(table if split == "train" else table.slice(0, 1))
+        state = {"_data_files": [{"filename": "data-0.arrow"}]}
+        (folder / split / "state.json").write_text(json.dumps(state))
+    (folder / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    corpus = ingest(tmp_path, folder)
+    assert sorted(pairs_of(corpus)) == sorted(PAIRS)
+    assert corpus.manifest["rows"]["duplicates_merged"] == 1
+    assert pairs_of(ingest(tmp_path, folder / "train")) == PAIRS
+
+
+def test_a_saved_dataset_cannot_name_files_outside(tmp_path):
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "state.json").write_text('{"_data_files": [{"filename": "../../etc/passwd"}]}')
+    with pytest.raises(DataError, match="outside"):
+        ingest(tmp_path, folder)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]},
+        {"id": 5, "conversations": [{"from": "human", "value": "one"},
+                                    {"from": "gpt", "value": "two"}]},
+        {"dialog": ["one", "two"]},
+    ],
+)  # fmt: skip
+def test_chat_layouts(tmp_path, row):
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    assert pairs_of(ingest(tmp_path, tmp_path / "a.jsonl")) == [("one", "two")]
+
+
+def test_turns_one_a_row_become_dialogues(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "dialogue_id,speaker,utterance\n1,user,one\n1,assistant,two\n2,user,three\n2,assistant,four\n"
+    )
+    corpus = ingest(tmp_path, tmp_path / "a.csv")
+    assert pairs_of(corpus) == [("one", "two"), ("three", "four")]
+    assert corpus.manifest["rows"] == {
+        "read": 4, "kept": 4, "quarantined": 0, "duplicates_merged": 0,
+    }  # fmt: skip
+
+
+def test_columns_with_unusual_names_are_mapped(tmp_path):
+    (tmp_path / "a.csv").write_text("Frage,Antwort,question\neins,zwei,no\n")
+    corpus = ingest(
+        tmp_path, tmp_path / "a.csv", columns={"question": "Frage", "answer": "Antwort"}
+    )
+    assert pairs_of(corpus) == [("eins", "zwei")]
+    with pytest.raises(DataError, match=r"no column that is known: 'Frage'.*data\.columns"):
+        (tmp_path / "b.csv").write_text("Frage,Antwort\neins,zwei\n")
+        ingest(tmp_path, tmp_path / "b.csv")
+
+
+def test_lines_are_texts(tmp_path):
+    (tmp_path / "a.txt").write_text("one\n\ntwo\n")
+    corpus = ingest(tmp_path, tmp_path / "a.txt")
+    assert corpus.texts() == ["one", "two"]
+    assert corpus.manifest["records"]["texts"] == 2
+
+
+def test_blocks_that_are_not_whole_are_quarantined(tmp_path):
+    (tmp_path / "a.txt").write_text("Q: one\nA: two\nmore\nQ: lost\nQ: a\nA: b\nA: c\n")
+    corpus = ingest(tmp_path, tmp_path / "a.txt")
+    assert pairs_of(corpus) == [("one", "two more")]
+    assert [(e["line"], e["reason"]) for e in quarantine_of(corpus)] == [
+        (4, "answer is missing"),
+        (5, "has two answers: begin every question with Q:"),
+    ]
+
+
+def test_folders_globs_and_odd_names(tmp_path):
+    folder = tmp_path / "мои данные [1]"
+    (folder / "sub" / "looks like.jsonl").mkdir(parents=True)
+    for name, text in [("a.jsonl", "a"), ("sub/b c.csv", "b"), ("sub/looks like.jsonl/c.txt", "c")]:
+        content = {"jsonl": json.dumps({"text": text}), "csv": f"text\n{text}\n", "txt": text}
+        (folder / name).write_text(content[name.rsplit(".", 1)[-1]])
+    (folder / "README.md").write_text("not data")
+    corpus = ingest(tmp_path, folder)
+    assert sorted(corpus.texts()) == ["a", "b", "c"]
+    assert corpus.manifest["skipped"] == [{"file": "README.md", "reason": "unknown format '.md'"}]
+    assert [s["file"] for s in corpus.manifest["sources"]] == [
+        "a.jsonl", "sub/b c.csv", "sub/looks like.jsonl/c.txt",
+    ]  # fmt: skip
+    assert ingest(tmp_path, tmp_path / "*" / "a.json*").texts() == ["a"]
+    with pytest.raises(DataError, match="No file matches"):
+        ingest(tmp_path, tmp_path / "*.nothing")
+
+
+def test_standard_input(tmp_path, monkeypatch):
+    class Stdin:
+        buffer = io.BytesIO(JSONL.encode())
+
+    monkeypatch.setattr(sys, "stdin", Stdin)
+    corpus = ingest(tmp_path, "-")
+    assert pairs_of(corpus) == PAIRS
+    assert corpus.manifest["sources"][0]["file"] == "stdin"
+    assert [p.name for p in (tmp_path / "corpora").iterdir()] == [corpus.digest]
+    with pytest.raises(DataError, match="empty"):
+        ingest(tmp_path, "-")
