@@ -35,11 +35,14 @@ def make_project(folder: Path) -> Path:
     return path
 
 
-def spoil(folder: Path) -> str:
-    """Make a third of the pairs answer with their own question; return an override to use them."""
+def spoil(folder: Path) -> list[str]:
+    """Make a third of the pairs answer with their own question; return overrides to use them.
+
+    The filter that would quarantine such pairs is off, so that validation has to find them.
+    """
     rows = [json.loads(line) for line in (folder / "pairs.jsonl").read_text("utf-8").splitlines()]
     for row in rows[::3]:
         row["answer"] = row["question"]
     path = folder / "spoiled.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
-    return f"data.sources=[{path}]"
+    return [f"data.sources=[{path}]", "data.filters.question_equals_answer=false"]

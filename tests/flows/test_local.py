@@ -41,7 +41,8 @@ def test_importing_the_flow_loads_nothing_heavy():
 @pytest.mark.slow
 def test_a_validation_that_says_no_is_code_1_and_a_run_that_ends_is_code_0(tmp_path):
     config = make_project(tmp_path)
-    done = run(str(config), "--set", spoil(tmp_path))
+    spoiled = [word for override in spoil(tmp_path) for word in ("--set", override)]
+    done = run(str(config), *spoiled)
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
