@@ -106,7 +106,8 @@ def fit(
     """Train on stored vectors alone: row i of ANSWERS answers row i of QUERIES.
 
     Equal answer rows count as one answer. Validation and a test part are split off; the verdict is
-    on the test part. Exit code 1 if the gate says no; the model is written all the same.
+    on the test part. Exit code 1 if the gate says no; the model is written all the same. Without
+    --config only the dialogue stages are trained: restoring is another goal and costs retrieval.
 
     Args:
         queries: matrix (pairs, dimensions) as .npy, .npz, .safetensors, .pt, .parquet, .vec …
@@ -120,6 +121,9 @@ def fit(
 
     words = [*(overrides or []), *([] if seed is None else [f"training.seed={seed}"])]
     settings = load_config(config, words)
+    if config is None:
+        alone = settings.training.dialogue_alone()
+        settings = settings.model_copy(update={"training": alone})
     values = fit_vectors(read_vectors(queries), read_vectors(answers), out, settings)
     print_evaluation(values)
     sys.stdout.write(f"Model: {out}\n")

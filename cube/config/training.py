@@ -101,6 +101,15 @@ class TrainingConfig(Section):
         min_length=1,
     )
 
+    def dialogue_alone(self) -> "TrainingConfig":
+        """Return these settings without the stages that also restore.
+
+        Restoring costs a little retrieval (docs/LOG.md), so where only retrieval is asked for it
+        is left out.
+        """
+        stages = [stage for stage in self.stages if stage.restoring_weight == 0]
+        return self.model_copy(update={"stages": stages or self.stages})
+
     @field_validator("stages")
     @classmethod
     def _stage_names_differ(cls, stages: list[StageConfig]) -> list[StageConfig]:

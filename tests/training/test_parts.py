@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cube.config import StageConfig
+from cube.config import StageConfig, TrainingConfig
 from cube.training.curriculum import StageProgress, learning_rate
 from cube.training.objectives import contrastive_loss, corrupt, cosine_loss, same_answer_mask
 from cube.training.sampler import batch_rows, steps_per_epoch
@@ -91,6 +91,13 @@ def test_a_stage_ends_by_budget_or_by_plateau():
     assert progress == StageProgress(stage=1)
     progress.step = 10
     assert progress.finished(stage, 10) == "budget"
+
+
+def test_dialogue_alone_leaves_out_what_restores():
+    training = TrainingConfig()
+    assert [stage.mode for stage in training.dialogue_alone().stages] == ["dialogue"]
+    only_restoring = training.model_copy(update={"stages": training.stages[:1]})
+    assert only_restoring.dialogue_alone() == only_restoring
 
 
 def test_modes_weigh_the_losses():
