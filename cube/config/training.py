@@ -95,7 +95,7 @@ class TrainingConfig(Section):
                 mode="dialogue",
                 max_steps=400,
                 max_epochs=150,
-                learning_rate=2e-3,
+                learning_rate=3e-3,
             ),
         ],
         min_length=1,
