@@ -32,3 +32,8 @@ def batch_rows(
 def _permutation(num_rows: int, seed: int, stream: int, epoch: int) -> np.ndarray:
     generator = np.random.default_rng([seed, stream, epoch])
     return generator.permutation(num_rows).astype(np.int32 if num_rows < 2**31 else np.int64)
+
+
+def stream_seed(seed: int, stream: int, step: int) -> int:
+    """Return the seed of the random numbers of a step: a pure function of its arguments."""
+    return int(np.random.SeedSequence([seed, stream, step]).generate_state(1, np.uint64)[0] >> 1)

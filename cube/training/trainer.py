@@ -14,24 +14,22 @@ from torch import Tensor
 
 from cube import storage
 from cube.config import CoreConfig, StageConfig, TrainingConfig
-from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import first_right_ranks, reciprocal_ranks
 from cube.lattice.core import Cube
 from cube.training.checkpoint import load_checkpoint, save_checkpoint
 from cube.training.curriculum import StageProgress, learning_rate
 from cube.training.dataset import TrainingSet
 from cube.training.objectives import contrastive_loss, corrupt, cosine_loss, same_answer_mask
-from cube.training.sampler import batch_rows, steps_per_epoch
+from cube.training.sampler import batch_rows, steps_per_epoch, stream_seed
+from cube.training.validation import Validation
 
 logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 OnEvent = Callable[[Event], None]
 
-_PAIRS, _TEXTS, _NOISE, _FIXED_NOISE = range(4)  # independent random streams of one seed
+_PAIRS, _TEXTS, _NOISE = range(3)  # independent random streams of one seed
 _CONVERGED_OVER = 16  # steps compared at the end of training if an epoch has fewer
 
-_MAX_QUESTIONS, _MAX_BANK = 2_000, 8_192  # a validation takes no longer on more data
 
 _PRIOR_PAIRS, _STRONGEST_DECAY = 10_000, 20.0
 
@@ -89,7 +87,7 @@ class Trainer:
         self.average = self._weights()
         self.best = {"step": 0, "score": -np.inf, "weights": self.average}
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
-        self._validation = _Validation(data, config)
+        self._validation = Validation(data, config)
 
     def train(self) -> tuple[Cube, TrainingResult]:
         """Run the curriculum to its end and return the best cube on validation."""
@@ -148,7 +146,7 @@ class Trainer:
 
     def _restoring_loss(self) -> Tensor:
         clean = self._gather(self._batch(self.data.texts, _TEXTS))
-        generator = torch.Generator().manual_seed(_stream_seed(self.config.seed, _NOISE, self.step))
+        generator = torch.Generator().manual_seed(stream_seed(self.config.seed, _NOISE, self.step))
         corrupted = corrupt(clean, self.config.noise, self.config.dropped_dimensions, generator)
         return cosine_loss(self.cube(corrupted), clean)
 
@@ -299,26 +297,3 @@ def decay_of(config: TrainingConfig, num_pairs: int) -> float:
     if config.weight_decay is not None:
         return config.weight_decay
     return min(_STRONGEST_DECAY, _PRIOR_PAIRS / num_pairs)
-
-
-class _Validation:
-    """Scores a cube on held-out rows: MRR@10 of answers, cosine of restored vectors."""
-
-    def __init__(self, data: TrainingSet, config: TrainingConfig):
-        self._task = data.validation.sample(_MAX_QUESTIONS, _MAX_BANK, config.seed)
-        self._questions = data.gather(self._task.questions)
-        self._bank = normalized(data.gather(self._task.bank))
-        self._clean = data.gather(data.validation_texts[:_MAX_QUESTIONS])
-        generator = torch.Generator().manual_seed(_stream_seed(config.seed, _FIXED_NOISE, 0))
-        noise = (config.noise, config.dropped_dimensions)
-        self._corrupted = corrupt(torch.from_numpy(self._clean), *noise, generator).numpy()
-
-    def score(self, cube: Cube) -> tuple[float, float]:
-        predictions = cube.apply_to(self._questions)
-        mrr = reciprocal_ranks(first_right_ranks(predictions, self._bank, self._task)).mean()
-        restored = cube.apply_to(self._corrupted)
-        return float(mrr), float((restored * normalized(self._clean)).sum(axis=1).mean())
-
-
-def _stream_seed(seed: int, stream: int, step: int) -> int:
-    return int(np.random.SeedSequence([seed, stream, step]).generate_state(1, np.uint64)[0] >> 1)
