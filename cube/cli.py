@@ -78,9 +78,7 @@ def _run_pipeline(config: Any) -> int:
     corpus = steps.ingest(config)
     vectors = steps.embed(config, corpus, _log_encoding)
     run = steps.start_run(config, corpus, vectors)
-    epoch_steps = max(1, run.experiment.training_set.num_pairs // config.training.batch_size)
-    budget = sum(stage.budget(epoch_steps) for stage in config.training.stages)
-    with TrainingBar(budget) as bar:
+    with TrainingBar(steps.training_budget(run)) as bar:
         steps.train(run, bar.on_event)
     evaluation = steps.evaluate(run)
     steps.publish(run)

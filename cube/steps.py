@@ -27,10 +27,20 @@ from cube.runs import Run, open_run
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import Progress, Vectors, embed_corpus
 from cube.training.in_run import train_in
+from cube.training.sampler import steps_per_epoch
 from cube.training.speed import speedup_over_plain_loop
 from cube.training.trainer import OnEvent, TrainingResult
 
-__all__ = ["embed", "evaluate", "ingest", "publish", "read_metrics", "start_run", "train"]
+__all__ = [
+    "embed",
+    "evaluate",
+    "ingest",
+    "publish",
+    "read_metrics",
+    "start_run",
+    "train",
+    "training_budget",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +77,13 @@ def _check_splits(experiment: Experiment) -> None:
             f"{counts.sum()} pairs are too few to train, validate and test ({names}). "
             "Add data or change data.splits."
         )
+
+
+def training_budget(run: Run) -> int:
+    """Return the most steps the training of a run may take."""
+    training = run.config.training
+    pairs = run.experiment.training_set.num_pairs
+    return training.budget(steps_per_epoch(pairs, training.batch_size))
 
 
 def train(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:

@@ -25,8 +25,9 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Force the content of a file, or the names in a folder, onto the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -48,7 +49,7 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -83,7 +84,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         yield temporary
         try:
             temporary.rename(folder)
-            _sync_folder(folder.parent)
+            sync(folder.parent)
         except OSError:
             if not folder.is_dir():
                 raise

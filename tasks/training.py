@@ -42,8 +42,7 @@ def train_cube_model(run: dict[str, str]) -> dict[str, Any]:
     from cube import steps
 
     opened = open_run(run)
-    training = opened.config.training
-    result = steps.train(opened, _ProgressBar(sum(stage.max_steps for stage in training.stages)))
+    result = steps.train(opened, _ProgressBar(steps.training_budget(opened)))
     rows = [
         {"stage": stage["name"], "steps": stage["steps"], "ended by": stage["ended_by"]}
         for stage in result["stages"]

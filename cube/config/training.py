@@ -101,6 +101,10 @@ class TrainingConfig(Section):
         min_length=1,
     )
 
+    def budget(self, steps_per_epoch: int) -> int:
+        """Most steps all stages together may take."""
+        return sum(stage.budget(steps_per_epoch) for stage in self.stages)
+
     def dialogue_alone(self) -> "TrainingConfig":
         """Return these settings without the stages that also restore.
 

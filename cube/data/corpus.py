@@ -29,7 +29,7 @@ from cube.data.opening import open_regular, reading, state_of
 from cube.data.quarantine import Quarantine
 from cube.data.readers import read_rows
 from cube.data.schema import text_id
-from cube.data.scratch import locked, scratch_folder, sync_file
+from cube.data.scratch import locked, scratch_folder
 from cube.data.sources import STDIN, Found, SourceFile, find_files, spool_stdin
 from cube.data.splits import assign_splits
 from cube.errors import DataError
@@ -174,7 +174,7 @@ def _build(config: DataConfig, root: Path, found: Found) -> Corpus:
                             "settings": settings, **content}  # fmt: skip
                 storage.write_json(temporary / "manifest.json", manifest)
                 for name in ("texts.parquet", "pairs.parquet", "quarantine.jsonl"):
-                    sync_file(temporary / name)
+                    storage.sync(temporary / name)
     return Corpus(folder)
 
 

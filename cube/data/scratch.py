@@ -57,12 +57,3 @@ def _sweep(folder: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
         except OSError:
             continue  # in use, or just made, or just gone
-
-
-def sync_file(path: Path) -> None:
-    """Force a file's content onto the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -23,6 +23,7 @@ from cube.evaluation.evaluate import (
     Judged,
     find_examples,
     judge_systems,
+    score_systems,
     similarity_histograms,
     to_json,
 )
@@ -123,10 +124,8 @@ def _stability(run: Run, judged: Judged) -> dict[str, Any]:
         seed = config.training.seed + i
         training = config.training.model_copy(update={"seed": seed})
         cube = side_training(run, training, config.core, run.folder / "seeds" / str(seed))
-        identity = next(system for system in judged.systems if system.name == "identity")
-        systems = [cube_system("cube", "cube", cube), identity]
-        quick = config.evaluation.model_copy(update={"bootstrap_resamples": 100})
-        scores = judge_systems(experiment, systems, quick).scores[judged.headline]["cube"]
+        system = cube_system("cube", "cube", cube)
+        scores = score_systems(experiment, [system], judged.headline)["cube"]
         mrr.append(float(scores.reciprocal_ranks.mean()))
     spread = max(mrr) - min(mrr) if len(mrr) > 1 else None
     return {"seeds": len(mrr), "mrr@10": mrr, "spread": spread}

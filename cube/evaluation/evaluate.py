@@ -28,25 +28,29 @@ class Judged:
     headline: str
 
 
+def score_systems(
+    experiment: Experiment, systems: list[System], slice_name: str
+) -> dict[str, SliceScores]:
+    """Score systems on one slice, by name."""
+    task = experiment.task(slice_name)
+    questions, bank = experiment.gather(task.questions), experiment.gather(experiment.bank)
+    mean = experiment.centre.answer
+    return {
+        system.name: score_slice(system.predict(questions), bank, task, mean, system.rank_centred)
+        for system in systems
+    }
+
+
 def judge_systems(
     experiment: Experiment, systems: list[System], config: EvaluationConfig
 ) -> Judged:
     """Score every system on every slice that has questions; "cube" must be among them."""
-    bank = experiment.gather(experiment.bank)
-    mean = experiment.centre.answer
     scores: dict[str, dict[str, SliceScores]] = {}
     intervals: dict[str, dict[str, Interval]] = {}
     for name, pairs in experiment.slices.items():
         if not len(pairs):
             continue
-        task = experiment.task(name)
-        questions = experiment.gather(task.questions)
-        scores[name] = {
-            system.name: score_slice(
-                system.predict(questions), bank, task, mean, system.rank_centred
-            )
-            for system in systems
-        }
+        scores[name] = score_systems(experiment, systems, name)
         ours = scores[name]["cube"].reciprocal_ranks
         intervals[name] = {
             other: paired_bootstrap(

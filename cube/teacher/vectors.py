@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from cube import storage
 from cube.data.corpus import Corpus
-from cube.data.scratch import scratch_folder, sync_file
+from cube.data.scratch import scratch_folder
 from cube.errors import DataError
 from cube.teacher.cache import EmbeddingCache
 from cube.teacher.context import fill_context_rows
@@ -90,7 +90,7 @@ def embed_corpus(
         with (temporary / "vectors.npy").open("wb") as file:
             dimension = layout.write(file)
         fill_context_rows(temporary / "vectors.npy", corpus, layout.is_context, teacher)
-        sync_file(temporary / "vectors.npy")
+        storage.sync(temporary / "vectors.npy")
         manifest = {
             "digest": digest,
             "corpus": corpus.digest,

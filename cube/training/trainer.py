@@ -145,13 +145,13 @@ class Trainer:
         return loss
 
     def _restoring_loss(self) -> Tensor:
-        clean = self._gather(self._batch(self.data.texts, _TEXTS))
+        clean = self._gather(self.data.texts[self._positions(len(self.data.texts), _TEXTS)])
         generator = torch.Generator().manual_seed(stream_seed(self.config.seed, _NOISE, self.step))
         corrupted = corrupt(clean, self.config.noise, self.config.dropped_dimensions, generator)
         return cosine_loss(self.cube(corrupted), clean)
 
     def _answering_loss(self) -> Tensor:
-        positions = self._batch(np.arange(self.data.num_pairs), _PAIRS)
+        positions = self._positions(self.data.num_pairs, _PAIRS)
         questions, answers = self.data.questions[positions], self.data.answers[positions]
         predictions = self.cube(self._gather(questions))
         targets = self._gather(answers)
@@ -159,9 +159,8 @@ class Trainer:
         loss = contrastive_loss(predictions, targets, mask.to(self.device), self.config.temperature)
         return loss + self.config.cosine_weight * cosine_loss(predictions, targets)
 
-    def _batch(self, rows: np.ndarray, stream: int) -> np.ndarray:
-        size = self.config.batch_size
-        return rows[batch_rows(len(rows), size, self.config.seed, stream, self.step)]
+    def _positions(self, num_rows: int, stream: int) -> np.ndarray:
+        return batch_rows(num_rows, self.config.batch_size, self.config.seed, stream, self.step)
 
     def _gather(self, rows: np.ndarray) -> Tensor:
         return torch.from_numpy(self.data.gather(rows)).to(self.device)
