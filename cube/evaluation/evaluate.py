@@ -92,6 +92,7 @@ def to_json(judged: Judged, experiment: Experiment, config: EvaluationConfig) ->
         judged.intervals[headline],
         others,
         config.min_questions,
+        config.gate,
     )
     return {
         "headline": headline,
