@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from cube.config import Config, EvaluationConfig, SplitConfig
+from cube.config import Config, CoreConfig, EvaluationConfig, SplitConfig
 from cube.data.splits import Split, assign_splits, slice_pairs
 from cube.data.vector_files import read_vectors
 from cube.errors import DataError, ModelError
 from cube.evaluation.baselines import (
-    TRAINED_BASELINES,
-    closed_form_baselines,
+    all_baselines,
     cube_system,
     untrained_baselines,
     untrained_random,
@@ -161,12 +160,10 @@ def fit_vectors(
 
 
 def _judge(experiment: Experiment, cube: Cube, config: Config) -> dict[str, Any]:
-    systems = [cube_system("cube", "cube", cube), *closed_form_baselines(experiment)]
-    for rule, label in TRAINED_BASELINES.items():
-        core = config.core.model_copy(update={"rule": rule})
-        rival, _ = Trainer(config.training, core, experiment.training_set).train()
-        systems.append(cube_system(rule, label, rival))
-    systems.append(untrained_random(experiment, config.training.seed))
+    def train(core: CoreConfig) -> Cube:
+        return Trainer(config.training, core, experiment.training_set).train()[0]
+
+    systems = [cube_system("cube", "cube", cube), *all_baselines(experiment, cube, train)]
     judged = judge_systems(experiment, systems, config.evaluation)
     return to_json(judged, experiment, config.evaluation)
 
@@ -196,7 +193,7 @@ def evaluate_vectors(
         systems = [
             cube_system("cube", "cube", saved.cube),
             *untrained_baselines(saved.centre),
-            untrained_random(experiment, seed=0),
+            untrained_random(saved.cube.dimension, seed=0),
         ]
         judged = judge_systems(experiment, systems, config)
         return to_json(judged, experiment, config)

@@ -10,15 +10,10 @@ from typing import Any
 from safetensors.torch import load_file
 
 from cube import storage
+from cube.config import CoreConfig
 from cube.data.corpus import Corpus
 from cube.data.splits import Split
-from cube.evaluation.baselines import (
-    TRAINED_BASELINES,
-    System,
-    closed_form_baselines,
-    cube_system,
-    untrained_random,
-)
+from cube.evaluation.baselines import System, all_baselines, cube_system
 from cube.evaluation.evaluate import (
     Judged,
     find_examples,
@@ -38,7 +33,7 @@ from cube.training.in_run import side_training
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 _EXAMPLES = 10
 
 
@@ -64,9 +59,7 @@ def evaluate(run: Run) -> dict[str, Any]:
         return done
     config, experiment = run.config, run.experiment
     saved = load_model(run.folder / "model")
-    systems = [cube_system("cube", "cube", saved.cube), *closed_form_baselines(experiment)]
-    systems += _trained_baselines(run)
-    systems.append(untrained_random(experiment, config.training.seed))
+    systems = [cube_system("cube", "cube", saved.cube), *_baselines(run, saved.cube)]
     champion, champion_note = _champion_system(run, rival)
     if champion is not None:
         systems.append(champion)
@@ -105,15 +98,14 @@ def evaluate(run: Run) -> dict[str, Any]:
     return values
 
 
-def _trained_baselines(run: Run) -> list[System]:
-    """Train (or load) rival maps with the cube's own objective, stages and early stopping."""
-    systems = []
-    for rule, label in TRAINED_BASELINES.items():
-        core = run.config.core.model_copy(update={"rule": rule})
-        folder = run.folder / "baselines" / rule
-        cube = side_training(run, run.config.training, core, folder)
-        systems.append(cube_system(rule, label, cube))
-    return systems
+def _baselines(run: Run, cube: Cube) -> list[System]:
+    """Tune all baselines; rival maps are trained to answer alone, which ranks best."""
+    training = run.config.training.dialogue_alone()
+
+    def train(core: CoreConfig) -> Cube:
+        return side_training(run, training, core, run.folder / "baselines" / core.rule)
+
+    return all_baselines(run.experiment, cube, train)
 
 
 def _stability(run: Run, judged: Judged) -> dict[str, Any]:

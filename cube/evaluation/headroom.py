@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cube.evaluation.baselines import System, closed_form_baselines
+from cube.evaluation.baselines import System, untrained_baselines
+from cube.evaluation.baselines.linear import linear_baselines
+from cube.evaluation.baselines.tuning import Tuning
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import SliceScores, score_slice
 from cube.evaluation.ranking import RetrievalTask, Rows
@@ -38,7 +40,10 @@ def look_ahead(experiment: Experiment, seed: int = 0) -> Outlook:
     task = data.validation.sample(_MOST_QUESTIONS, _MOST_ANSWERS, seed)
     trained = RetrievalTask.from_pairs(data.questions, data.answers, np.unique(data.answers))
     trained = trained.sample(_MOST_QUESTIONS, _MOST_ANSWERS, seed)
-    systems = [s for s in closed_form_baselines(experiment) if s.name != "mean_answer"]
+    systems = [
+        *(s for s in untrained_baselines(experiment.centre) if s.name != "mean_answer"),
+        *linear_baselines(experiment, Tuning(experiment)),
+    ]
     scores = {s.name: _score(experiment, s, task) for s in systems}
     best = max(systems, key=lambda system: scores[system.name].reciprocal_ranks.mean())
     answers = experiment.gather(task.bank[task.right[task.bounds[:-1]]])

@@ -41,7 +41,7 @@ class Closeness:
         }
 
 
-NOT_MEASURED = dict.fromkeys(
+NOT_MEASURED: dict[str, float | None] = dict.fromkeys(
     (
         "cosine",
         "centred_cosine",
@@ -92,7 +92,7 @@ class SliceScores:
             **self._depth(),
             **self._against_wrong_answers(),
             **self._hubs(),
-            **(self.closeness.summary() if self.closeness else NOT_MEASURED),
+            **(NOT_MEASURED if self.closeness is None else self.closeness.summary()),
         }
 
     def _depth(self) -> dict[str, float]:
@@ -129,6 +129,22 @@ class SliceScores:
         }
 
 
+def rank_slice(
+    predictions: Float[np.ndarray, "Q D"],
+    bank: Bank,
+    task: RetrievalTask,
+    answer_mean: Float[np.ndarray, " D"],
+    rank_centred: bool,
+    num_top: int = 0,
+) -> Ranking:
+    """Rank the whole bank for every prediction by the raw or the centred cosine.
+
+    Args: as of `score_slice`, and `num_top`, how many first answers to return.
+    """
+    prepare = partial(_centred, mean=answer_mean) if rank_centred else normalized
+    return search(prepare(predictions), bank, task, num_top, prepare)
+
+
 def score_slice(
     predictions: Float[np.ndarray, "Q D"],
     bank: Bank,
@@ -145,9 +161,8 @@ def score_slice(
         answer_mean: mean training answer, subtracted for centred cosines.
         rank_centred: whether this system ranks by the centred cosine instead of the raw one.
     """
+    ranking = rank_slice(predictions, bank, task, answer_mean, rank_centred, NUM_TOP)
     centred = partial(_centred, mean=answer_mean)
-    prepare = centred if rank_centred else normalized
-    ranking = search(prepare(predictions), bank, task, NUM_TOP, prepare)
     owner = np.repeat(np.arange(len(task)), np.diff(task.bounds))
     wrong = np.roll(task.right, 1 + len(task.right) // 2)  # every prediction with a wrong answer
     predicted, right = predictions[owner], bank[task.right]
