@@ -8,7 +8,8 @@ from cube import storage
 from cube.config import CoreConfig, TrainingConfig
 from cube.lattice.core import Cube
 from cube.runs import Run
-from cube.training.trainer import OnEvent, Trainer, TrainingResult
+from cube.training.result import TrainingResult
+from cube.training.trainer import OnEvent, Trainer
 
 
 def train_in(

@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,14 @@ from torch import Tensor
 from cube import storage
 from cube.config import CoreConfig, StageConfig, TrainingConfig
 from cube.lattice.core import Cube
+from cube.training.batches import Batches
 from cube.training.checkpoint import load_checkpoint, save_checkpoint
 from cube.training.curriculum import StageProgress, learning_rate
 from cube.training.dataset import TrainingSet
-from cube.training.objectives import contrastive_loss, corrupt, cosine_loss, same_answer_mask
-from cube.training.sampler import batch_rows, steps_per_epoch, stream_seed
+from cube.training.loss import answering_loss, restoring_loss
+from cube.training.optimizer import copy_weights, make_optimizer, set_rate, update_average
+from cube.training.result import TrainingResult, loss_convergence
+from cube.training.sampler import steps_per_epoch
 from cube.training.validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -27,28 +30,8 @@ logger = logging.getLogger(__name__)
 Event = dict[str, Any]
 OnEvent = Callable[[Event], None]
 
-_PAIRS, _TEXTS, _NOISE = range(3)  # independent random streams of one seed
-_CONVERGED_OVER = 16  # steps compared at the end of training if an epoch has fewer
-
-
-_PRIOR_PAIRS, _STRONGEST_DECAY = 10_000, 20.0
-
 CHECKPOINT = "checkpoints/last.pt"
 METRICS = "metrics.jsonl"
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a training came to. Numbers only: the cube itself is returned beside it."""
-
-    steps: int
-    best_step: int
-    best_validation_mrr: float
-    untrained_validation_mrr: float
-    steps_per_epoch: int
-    loss_convergence: float | None  # relative change of the mean loss, last epoch to the one before
-    skipped_steps: int  # steps whose loss or gradient was not finite
-    stages: list[dict[str, Any]]
 
 
 class Trainer:
@@ -75,18 +58,17 @@ class Trainer:
         self.on_event = on_event or (lambda event: None)
         self.device = torch.device(config.device)
         self.cube = Cube(data.dimension, core).to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.cube.parameters(), lr=1e-3, weight_decay=decay_of(config, data.num_pairs)
-        )
+        self.optimizer = make_optimizer(self.cube, config, data.num_pairs)
         self.progress = StageProgress()
         self.step = 0
         self.skipped = 0
         self.losses: list[float] = []
         self.history: list[Event] = []
         self.stage_ends: list[dict[str, Any]] = []
-        self.average = self._weights()
+        self.average = copy_weights(self.cube)
         self.best = {"step": 0, "score": -np.inf, "weights": self.average}
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
+        self._batches = Batches(data, config)
         self._validation = Validation(data, config)
 
     def train(self) -> tuple[Cube, TrainingResult]:
@@ -119,15 +101,14 @@ class Trainer:
     def _step(self, stage: StageConfig) -> None:
         warmup = self.config.warmup_share
         rate = learning_rate(stage.learning_rate, self.progress.step, self._budget(stage), warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._loss(stage)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.cube.parameters(), self.config.clip_norm)
         if torch.isfinite(loss) and torch.isfinite(norm):
             self.optimizer.step()
-            self._update_average()
+            update_average(self.average, self.cube, self.config.ema_decay, self.step)
         else:
             self.skipped += 1
             logger.warning("step %d skipped: loss or gradient is not finite", self.step)
@@ -139,46 +120,14 @@ class Trainer:
         weight = stage.restoring_weight
         loss = torch.zeros((), device=self.device)
         if weight > 0:
-            loss = loss + weight * self._restoring_loss()
+            loss = loss + weight * restoring_loss(self.cube, self._batches.texts(self.step))
         if weight < 1:
-            loss = loss + (1 - weight) * self._answering_loss()
+            pairs = self._batches.pairs(self.step)
+            loss = loss + (1 - weight) * answering_loss(self.cube, pairs, self.config)
         return loss
-
-    def _restoring_loss(self) -> Tensor:
-        clean = self._gather(self.data.texts[self._positions(len(self.data.texts), _TEXTS)])
-        generator = torch.Generator().manual_seed(stream_seed(self.config.seed, _NOISE, self.step))
-        corrupted = corrupt(clean, self.config.noise, self.config.dropped_dimensions, generator)
-        return cosine_loss(self.cube(corrupted), clean)
-
-    def _answering_loss(self) -> Tensor:
-        positions = self._positions(self.data.num_pairs, _PAIRS)
-        questions, answers = self.data.questions[positions], self.data.answers[positions]
-        predictions = self.cube(self._gather(questions))
-        targets = self._gather(answers)
-        mask = same_answer_mask(torch.from_numpy(questions), torch.from_numpy(answers))
-        loss = contrastive_loss(predictions, targets, mask.to(self.device), self.config.temperature)
-        return loss + self.config.cosine_weight * cosine_loss(predictions, targets)
-
-    def _positions(self, num_rows: int, stream: int) -> np.ndarray:
-        return batch_rows(num_rows, self.config.batch_size, self.config.seed, stream, self.step)
-
-    def _gather(self, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(self.data.gather(rows)).to(self.device)
 
     def _budget(self, stage: StageConfig) -> int:
         return stage.budget(self.epoch_steps)
-
-    # Averaged weights ---------------------------------------------------------------------------
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {k: v.detach().cpu().clone() for k, v in self.cube.state_dict().items()}
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # The decay grows from 0, so that the first averages are not stuck at the start.
-        decay = min(self.config.ema_decay, self.step / (self.step + 10))
-        for name, value in self.cube.state_dict().items():
-            self.average[name].lerp_(value.cpu(), 1 - decay)
 
     # Validation ---------------------------------------------------------------------------------
 
@@ -235,7 +184,7 @@ class Trainer:
             "identity": self.identity,
             "step": self.step,
             "progress": asdict(self.progress),
-            "cube": self._weights(),
+            "cube": copy_weights(self.cube),
             "optimizer": self.optimizer.state_dict(),
             "average": self.average,
             "best": self.best,
@@ -273,26 +222,9 @@ class Trainer:
             best_validation_mrr=self.best["score"],
             untrained_validation_mrr=self.history[0]["validation_mrr"],
             steps_per_epoch=self.epoch_steps,
-            loss_convergence=self._convergence(),
+            loss_convergence=loss_convergence(
+                self.losses, self.epoch_steps, self.stage_ends[-1]["steps"]
+            ),
             skipped_steps=self.skipped,
             stages=self.stage_ends,
         )
-
-    def _convergence(self) -> float | None:
-        window = max(self.epoch_steps, _CONVERGED_OVER)
-        last_stage = self.stage_ends[-1]["steps"]
-        if last_stage < 2 * window:
-            return None
-        last, before = np.mean(self.losses[-window:]), np.mean(self.losses[-2 * window : -window])
-        return float(abs(last - before) / before)
-
-
-def decay_of(config: TrainingConfig, num_pairs: int) -> float:
-    """Return the weight decay: the config's, or a prior worth a fixed number of pairs.
-
-    Weights of zero are the identity, so decay is a prior for the frozen teacher; like any prior it
-    gives way as data comes in (see docs/LOG.md for the sizes it was chosen on).
-    """
-    if config.weight_decay is not None:
-        return config.weight_decay
-    return min(_STRONGEST_DECAY, _PRIOR_PAIRS / num_pairs)

@@ -14,8 +14,9 @@ from cube.config import CoreConfig, TrainingConfig, parse_config
 from cube.data.splits import Split
 from cube.errors import ModelError
 from cube.training.dataset import TrainingSet, make_training_set
+from cube.training.optimizer import decay_of
 from cube.training.speed import speedup_over_plain_loop
-from cube.training.trainer import CHECKPOINT, METRICS, Trainer, decay_of
+from cube.training.trainer import CHECKPOINT, METRICS, Trainer
 
 SETTINGS = {
     "batch_size": 64,
