@@ -20,11 +20,13 @@ def train_in(
     on_event: OnEvent | None = None,
 ) -> tuple[Cube, TrainingResult]:
     """Train on a run's data, resuming from a checkpoint in `folder` if there is one."""
-    identity = storage.digest_of(
-        [run.facts["digest"], training.model_dump(mode="json"), core.model_dump(mode="json")]
-    )
+    facts = {
+        "data": {name: run.facts[name] for name in ("corpus", "vectors")},
+        "training": training.identity(),
+        "core": core.model_dump(mode="json"),
+    }
     data = run.experiment.training_set
-    return Trainer(training, core, data, folder, identity, on_event).train()
+    return Trainer(training, core, data, folder, facts, on_event).train()
 
 
 def side_training(run: Run, training: TrainingConfig, core: CoreConfig, folder: Path) -> Cube:

@@ -19,7 +19,7 @@ class TrainingResult:
     untrained_validation_mrr: float
     steps_per_epoch: int
     loss_convergence: float | None  # relative change of the mean loss, last epoch to the one before
-    skipped_steps: int  # steps whose loss or gradient was not finite
+    skipped_steps: int  # undone, as the loss exploded or was not finite
     stages: list[dict[str, Any]]
 
 

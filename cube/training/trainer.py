@@ -2,36 +2,43 @@
 
 import json
 import logging
+import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from cube import storage
 from cube.config import CoreConfig, StageConfig, TrainingConfig
+from cube.errors import ModelError, TrainingInterruptedError
 from cube.lattice.core import Cube
 from cube.training.batches import Batches
-from cube.training.checkpoint import load_checkpoint, save_checkpoint
-from cube.training.curriculum import StageProgress, learning_rate
+from cube.training.checkpoint import Checkpoints
+from cube.training.clock import Clock
+from cube.training.curriculum import StepPlan, plan_step
 from cube.training.dataset import TrainingSet
-from cube.training.loss import answering_loss, restoring_loss
-from cube.training.optimizer import copy_weights, make_optimizer, set_rate, update_average
+from cube.training.divergence import objection
+from cube.training.interrupts import Interrupts
+from cube.training.loss import accumulate_gradient
+from cube.training.optimizer import make_optimizer, set_rate, update_average
+from cube.training.prefetch import Prefetch
+from cube.training.processes import Processes
 from cube.training.result import TrainingResult, loss_convergence
 from cube.training.sampler import steps_per_epoch
+from cube.training.state import Event, TrainingState
 from cube.training.validation import Validation
 
 logger = logging.getLogger(__name__)
 
-Event = dict[str, Any]
 OnEvent = Callable[[Event], None]
 
-CHECKPOINT = "checkpoints/last.pt"
+CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
+_PREFETCHED = 2  # batches gathered ahead
 
 
 class Trainer:
@@ -48,183 +55,243 @@ class Trainer:
         core: CoreConfig,
         data: TrainingSet,
         folder: Path | None = None,
-        identity: str = "",
+        facts: dict[str, Any] | None = None,
         on_event: OnEvent | None = None,
     ):
+        """Prepare a training.
+
+        Args:
+            config: curriculum and optimiser.
+            core: what is trained.
+            data: what is learned from.
+            folder: for checkpoints and metrics; none: nothing is written or resumed.
+            facts: what the training is made of; a checkpoint made of anything else is refused.
+            on_event: told of every validation, rollback and end of a stage.
+        """
         self.config = config
         self.data = data
         self.folder = folder
-        self.identity = identity
         self.on_event = on_event or (lambda event: None)
-        self.device = torch.device(config.device)
-        self.cube = Cube(data.dimension, core).to(self.device)
-        self.optimizer = make_optimizer(self.cube, config, data.num_pairs)
-        self.progress = StageProgress()
-        self.step = 0
-        self.skipped = 0
-        self.losses: list[float] = []
-        self.history: list[Event] = []
-        self.stage_ends: list[dict[str, Any]] = []
-        self.average = copy_weights(self.cube)
-        self.best = {"step": 0, "score": -np.inf, "weights": self.average}
+        self.processes = Processes.joined()
+        self.clock = Clock()
+        self.cube = Cube(data.dimension, core).to(torch.device(config.device))
+        self.state = TrainingState.untrained(
+            self.cube, make_optimizer(self.cube, config, data.num_pairs)
+        )
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
-        self._batches = Batches(data, config)
+        self._good = self.state.snapshot()  # what a divergence returns to
+        self._batches = Prefetch(Batches(data, config, self.processes).load)
         self._validation = Validation(data, config)
+        self._interrupts = Interrupts()
+        self._told_to_stop = False
+        self._checkpoints = None
+        if folder is not None and self.processes.is_first:
+            self._checkpoints = Checkpoints(
+                folder / CHECKPOINTS, facts or {}, config.keep_checkpoints
+            )
 
     def train(self) -> tuple[Cube, TrainingResult]:
-        """Run the curriculum to its end and return the best cube on validation."""
-        if not self._resume():
-            self._validate("start", stage=None)
-        saved_at = time.monotonic()
-        while self.progress.stage < len(self.config.stages):
-            stage = self.config.stages[self.progress.stage]
-            if reason := self.progress.finished(stage, self._budget(stage)):
-                self._end_stage(stage, reason)
-                self._save()
-                continue
-            self._step(stage)
-            if self.progress.step % self.config.validate_every == 0:
-                self._validate("validation", stage)
-            if time.monotonic() - saved_at > self.config.checkpoint_seconds:
-                self._save()
-                saved_at = time.monotonic()
-        self.cube.load_state_dict(self.best["weights"])
+        """Run the curriculum to its end and return the best cube on validation.
+
+        Raises:
+            TrainingInterruptedError: after SIGTERM or SIGINT, when a checkpoint was written.
+            ModelError: when the training diverges again and again, or the folder holds another.
+        """
+        if self._checkpoints is None:
+            self._run()
+        else:
+            with self._checkpoints.opened(), self._interrupts:
+                self._run()
+        self.cube.load_state_dict(self.state.best["weights"])
         return self.cube, self._result()
 
-    def run_steps(self, stage: StageConfig, steps: int) -> None:
-        """Take steps of one stage without validating; what the speed measurement times."""
-        for _ in range(steps):
-            self._step(stage)
+    def run_steps(self, steps: int) -> None:
+        """Take steps without validating; what measurements of speed time."""
+        with self._batches.running():
+            for _ in range(steps):
+                self._step(self._plan())
+
+    def _run(self) -> None:
+        state = self.state
+        if not self._resume():
+            self._validate("start", None)
+        saved_at = time.monotonic()
+        with self._batches.running():
+            while state.progress.stage < len(self.config.stages):
+                stage = self.config.stages[state.progress.stage]
+                if reason := state.progress.finished(stage, stage.budget(self.epoch_steps)):
+                    self._end_stage(stage, reason)
+                    self._save()
+                    continue
+                plan = self._plan()
+                taken = self._step(plan)
+                if taken and state.progress.step % self.config.validate_every == 0:
+                    self._validate("validation", plan)
+                if time.monotonic() - saved_at > self.config.checkpoint_seconds:
+                    self._save()
+                    saved_at = time.monotonic()
+                if self._told_to_stop:
+                    break
+        if self._told_to_stop or self._interrupts.received:
+            self._stop()
 
     # One step -----------------------------------------------------------------------------------
 
-    def _step(self, stage: StageConfig) -> None:
-        warmup = self.config.warmup_share
-        rate = learning_rate(stage.learning_rate, self.progress.step, self._budget(stage), warmup)
-        set_rate(self.optimizer, rate)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(stage)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.cube.parameters(), self.config.clip_norm)
-        if torch.isfinite(loss) and torch.isfinite(norm):
-            self.optimizer.step()
-            update_average(self.average, self.cube, self.config.ema_decay, self.step)
-        else:
-            self.skipped += 1
-            logger.warning("step %d skipped: loss or gradient is not finite", self.step)
-        self.losses.append(loss.item())
-        self.step += 1
-        self.progress.step += 1
+    def _plan(self, ahead: int = 0) -> StepPlan:
+        progress = replace(self.state.progress, step=self.state.progress.step + ahead)
+        return plan_step(self.config, progress, self.state.step + ahead, self.epoch_steps)
 
-    def _loss(self, stage: StageConfig) -> Tensor:
-        weight = stage.restoring_weight
-        loss = torch.zeros((), device=self.device)
-        if weight > 0:
-            loss = loss + weight * restoring_loss(self.cube, self._batches.texts(self.step))
-        if weight < 1:
-            pairs = self._batches.pairs(self.step)
-            loss = loss + (1 - weight) * answering_loss(self.cube, pairs, self.config)
-        return loss
+    def _step(self, plan: StepPlan) -> bool:
+        """Take a step, or return to the last good state and say False."""
+        state, parameters = self.state, list(self.cube.parameters())
+        config = self.config.in_stage(self.config.stages[plan.stage])
+        with self.clock.part("waiting for the batch"):
+            batch = self._batches.get(plan, [self._plan(1 + i) for i in range(_PREFETCHED)])
+        with self.clock.part("forward and backward"):
+            state.optimizer.zero_grad(set_to_none=True)
+            loss = accumulate_gradient(self.cube, batch, plan.restoring_weight, config)
+        with self.clock.part("optimiser and average"):
+            stop = float(self._interrupts.received is not None)
+            loss, stop = self.processes.sum_gradients(parameters, loss, stop)
+            self._told_to_stop = stop > 0
+            norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm).item()
+            before = state.losses[len(state.losses) - state.progress.step :]
+            if reason := objection(loss, norm, before, config.divergence):
+                self._roll_back(reason, plan)
+                return False
+            set_rate(state.optimizer, plan.learning_rate)
+            state.optimizer.step()
+            update_average(state.average, self.cube, config.ema_decay, state.step)
+        state.losses.append(loss)
+        state.step += 1
+        state.progress.step += 1
+        return True
 
-    def _budget(self, stage: StageConfig) -> int:
-        return stage.budget(self.epoch_steps)
-
-    # Validation ---------------------------------------------------------------------------------
-
-    def _validate(self, kind: str, stage: StageConfig | None) -> None:
-        averaged = Cube(self.data.dimension, self.cube.config)
-        averaged.load_state_dict(self.average)
-        mrr, restored = self._validation.score(averaged)
-        if mrr > self.best["score"]:
-            weights = {name: value.clone() for name, value in self.average.items()}
-            self.best = {"step": self.step, "score": mrr, "weights": weights}
-        if stage is not None:
-            self.progress.validated(restored if stage.restoring_weight == 1 else mrr)
-        recent = self.losses[-self.config.validate_every :]
+    def _roll_back(self, reason: str, plan: StepPlan) -> None:
+        """Return to the last good state with a lower rate."""
+        state, stage = self.state, self.config.stages[plan.stage]
+        allowed = self.config.divergence
+        if state.rollbacks == allowed.max_rollbacks:
+            raise ModelError(
+                f"The training diverged at step {plan.step}, stage {stage.name}: {reason}, after "
+                f"{state.rollbacks} returns to a lower rate. Lower its learning_rate "
+                f"({stage.learning_rate:g}), or look for vectors that are not finite."
+            )
+        history, rollbacks = state.history, state.rollbacks + 1
+        state.restore(self._good)
+        state.history, state.rollbacks = history, rollbacks
+        state.progress.rate_scale *= allowed.rate_factor
+        self._good = state.snapshot()
+        logger.warning(
+            "step %d: %s; back to step %d at a lower rate", plan.step, reason, state.step
+        )
         self._record(
             {
-                "event": kind,
-                "step": self.step,
-                "stage": stage.name if stage else None,
-                "learning_rate": self.optimizer.param_groups[0]["lr"] if stage else None,
-                "restoring_weight": stage.restoring_weight if stage else None,
-                "loss": float(np.mean(recent)) if recent else None,
-                "validation_mrr": mrr,
-                "validation_restored_cosine": restored,
+                "event": "rollback",
+                "step": plan.step,
+                "stage": stage.name,
+                "reason": reason,
+                "back_to": state.step,
+                "rate_scale": state.progress.rate_scale,
             }
         )
 
+    # Validation and ends of stages --------------------------------------------------------------
+
+    def _validate(self, kind: str, plan: StepPlan | None) -> None:
+        state = self.state
+        with self.clock.part("validation"):
+            averaged = Cube(self.data.dimension, self.cube.config)
+            averaged.load_state_dict(state.average)
+            mrr, restored = self.processes.from_first(lambda: self._validation.score(averaged))
+        scores = {"validation_mrr": mrr, "validation_restored_cosine": restored}
+        score = scores[self.config.selection_metric]
+        if score > state.best["score"]:
+            weights = {name: value.clone() for name, value in state.average.items()}
+            state.best = {"step": state.step, "score": score, "mrr": mrr, "weights": weights}
+        stage = None if plan is None else self.config.stages[plan.stage]
+        if stage is not None:
+            state.progress.validated(scores[stage.stopping_metric], stage, self.config.plateau)
+        recent = state.losses[-self.config.validate_every :]
+        self._record(
+            {
+                "event": kind,
+                "step": state.step,
+                "stage": stage.name if stage else None,
+                "learning_rate": plan.learning_rate if plan else None,
+                "restoring_weight": plan.restoring_weight if plan else None,
+                "batch_size": plan.batch_size if plan else None,
+                "competence": plan.competence if plan else None,
+                "loss": float(np.mean(recent)) if recent else None,
+                **scores,
+            }
+        )
+        self._good = state.snapshot()
+
     def _end_stage(self, stage: StageConfig, reason: str) -> None:
-        end = {"name": stage.name, "mode": stage.mode, "steps": self.progress.step}
-        self.stage_ends.append({**end, "ended_by": reason, "last_step": self.step})
-        self._record({"event": "stage_end", **self.stage_ends[-1]})
-        if self.folder is not None:
+        state = self.state
+        end = {"name": stage.name, "mode": stage.mode, "steps": state.progress.step}
+        state.stage_ends.append({**end, "ended_by": reason, "last_step": state.step})
+        state.progress = state.progress.next_stage()
+        self._record({"event": "stage_end", **state.stage_ends[-1]})
+        if self._checkpoints is not None:
             from safetensors.torch import save
 
-            path = self.folder / "checkpoints" / f"stage-{stage.name}.safetensors"
-            storage.write_bytes(path, save(self.average))
-        self.progress.next_stage()
+            path = self._checkpoints.folder / f"stage-{stage.name}.safetensors"
+            storage.write_bytes(path, save(state.average))
+        self._good = state.snapshot()
 
     def _record(self, event: Event) -> None:
-        self.history.append(event)
+        self.state.history.append(event)
         self._write_metrics()
         self.on_event(event)
 
     def _write_metrics(self) -> None:
-        if self.folder is not None:
-            lines = "".join(json.dumps(event) + "\n" for event in self.history)
+        if self.folder is not None and self.processes.is_first:
+            lines = "".join(json.dumps(event) + "\n" for event in self.state.history)
             storage.write_bytes(self.folder / METRICS, lines.encode())
 
     # Checkpoints --------------------------------------------------------------------------------
 
     def _save(self) -> None:
-        if self.folder is None:
-            return
-        state = {
-            "identity": self.identity,
-            "step": self.step,
-            "progress": asdict(self.progress),
-            "cube": copy_weights(self.cube),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average,
-            "best": self.best,
-            "skipped": self.skipped,
-            "losses": torch.tensor(self.losses, dtype=torch.float64),
-            "history": self.history,
-            "stage_ends": self.stage_ends,
-        }
-        save_checkpoint(self.folder / CHECKPOINT, state)
+        if self._checkpoints is not None:
+            with self.clock.part("checkpoints"):
+                state = {"now": self.state.snapshot(), "good": self._good}
+                self._checkpoints.save(state, self.state.best["weights"])
 
     def _resume(self) -> bool:
-        if self.folder is None:
+        saved = self.processes.from_first(
+            lambda: None if self._checkpoints is None else self._checkpoints.load()
+        )
+        if saved is None:
             return False
-        state = load_checkpoint(self.folder / CHECKPOINT, self.identity)
-        if state is None:
-            return False
-        self.step = state["step"]
-        self.progress = StageProgress(**state["progress"])
-        self.cube.load_state_dict(state["cube"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average, self.best = state["average"], state["best"]
-        self.skipped = state["skipped"]
-        self.losses = state["losses"].tolist()
-        self.history, self.stage_ends = state["history"], state["stage_ends"]
+        self.state.restore(saved["now"])
+        self._good = saved["good"]
         self._write_metrics()
-        logger.info("training goes on from its checkpoint at step %d", self.step)
+        logger.info("training goes on from its checkpoint at step %d", self.state.step)
         return True
 
-    # Result -------------------------------------------------------------------------------------
+    def _stop(self) -> None:
+        """Write a checkpoint and leave, after a signal to this process or another of the group."""
+        self._save()
+        number = self._interrupts.received or signal.SIGTERM
+        raise TrainingInterruptedError(
+            f"Training stopped by {signal.Signals(number).name} at step {self.state.step}, which "
+            "is saved: the same command goes on from there.",
+            number,
+        )
 
     def _result(self) -> TrainingResult:
+        state = self.state
         return TrainingResult(
-            steps=self.step,
-            best_step=self.best["step"],
-            best_validation_mrr=self.best["score"],
-            untrained_validation_mrr=self.history[0]["validation_mrr"],
+            steps=state.step,
+            best_step=state.best["step"],
+            best_validation_mrr=state.best["mrr"],
+            untrained_validation_mrr=state.history[0]["validation_mrr"],
             steps_per_epoch=self.epoch_steps,
             loss_convergence=loss_convergence(
-                self.losses, self.epoch_steps, self.stage_ends[-1]["steps"]
+                state.losses, self.epoch_steps, state.stage_ends[-1]["steps"]
             ),
-            skipped_steps=self.skipped,
-            stages=self.stage_ends,
+            skipped_steps=state.rollbacks,
+            stages=state.stage_ends,
         )
