@@ -21,7 +21,7 @@ from cube.errors import DataError
 from cube.evaluation.experiment import Experiment
 from cube.teacher.vectors import Vectors
 
-FORMAT = 1  # part of every run's identity: raise it when equal settings train another cube
+FORMAT = 2  # part of every run's identity: raise it when equal settings train another cube
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def open_run(config: Config, corpus: Corpus, vectors: Vectors) -> Run:
         "vectors": vectors.digest,
         "splits": config.data.splits.model_dump(mode="json"),
         "core": config.core.model_dump(mode="json"),
-        "training": config.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+        "training": config.training.identity(),
     }
     digest = storage.digest_of(identity)
     run_id = f"{config.name}-{digest[:10]}"

@@ -30,9 +30,10 @@ from cube.runs import Run, open_run
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import Progress, Vectors, embed_corpus
 from cube.training.in_run import train_in
+from cube.training.result import TrainingResult
 from cube.training.sampler import steps_per_epoch
 from cube.training.speed import speedup_over_plain_loop
-from cube.training.trainer import OnEvent, TrainingResult
+from cube.training.trainer import OnEvent
 
 __all__ = [
     "embed",

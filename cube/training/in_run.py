@@ -9,7 +9,8 @@ from cube.config import CoreConfig, TrainingConfig
 from cube.lattice.core import Cube
 from cube.runs import Run
 from cube.training.dataset import TrainingSet
-from cube.training.trainer import OnEvent, Trainer, TrainingResult
+from cube.training.result import TrainingResult
+from cube.training.trainer import OnEvent, Trainer
 
 
 def train_in(
@@ -21,11 +22,14 @@ def train_in(
     data: TrainingSet | None = None,
 ) -> tuple[Cube, TrainingResult]:
     """Train on a run's data (or on part of it), resuming from a checkpoint in `folder`."""
-    identity = storage.digest_of(
-        [run.facts["digest"], training.model_dump(mode="json"), core.model_dump(mode="json")]
-    )
     data = data or run.experiment.training_set
-    return Trainer(training, core, data, folder, identity, on_event).train()
+    facts = {
+        "data": {name: run.facts[name] for name in ("corpus", "vectors")}
+        | {"pairs": data.num_pairs},
+        "training": training.identity(),
+        "core": core.model_dump(mode="json"),
+    }
+    return Trainer(training, core, data, folder, facts, on_event).train()
 
 
 def side_training(
