@@ -3,6 +3,8 @@
 Each learned one gets the care the cube gets: its dials are chosen on validation.
 """
 
+from collections.abc import Iterator
+
 from cube.evaluation.baselines.linear import linear_baselines
 from cube.evaluation.baselines.neighbours import knn_baseline
 from cube.evaluation.baselines.system import LABELS, Predict, System, cube_system
@@ -39,11 +41,9 @@ def all_baselines(experiment: Experiment, cube: Cube, train: Train) -> list[Syst
     return sorted(systems, key=lambda system: list(LABELS).index(system.name))
 
 
-def closed_form_baselines(experiment: Experiment) -> list[System]:
-    """Return the baselines that need no gradient."""
+def closed_form_baselines(experiment: Experiment) -> Iterator[System]:
+    """Yield the baselines that need no gradient, each tuned when its turn comes."""
+    yield from untrained_baselines(experiment.centre)
     tuning = Tuning(experiment)
-    return [
-        *untrained_baselines(experiment.centre),
-        *linear_baselines(experiment, tuning),
-        knn_baseline(experiment, tuning),
-    ]
+    yield from linear_baselines(experiment, tuning)
+    yield knn_baseline(experiment, tuning)
