@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 from cube import __version__
-from cube.commands import cache, data
+from cube.commands import cache, data, models
 from cube.commands.options import ConfigFile, Overrides
 from cube.errors import CubeError
 
@@ -185,6 +185,7 @@ def evaluate(
 app.command(data.ingest)
 app.command(data.embed)
 app.command(cache.app)
+app.command(models.app)
 
 
 @app.command

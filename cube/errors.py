@@ -24,3 +24,9 @@ class TeacherError(CubeError):
 
 class ModelError(CubeError):
     """A saved cube cannot be loaded, or does not fit the teacher or the vectors at hand."""
+
+
+class GateError(CubeError):
+    """The gate says no: nothing is wrong with the input, but this version may not serve."""
+
+    exit_code = 1

@@ -117,11 +117,15 @@ def save_model(
 
 
 def load_model(folder: Path) -> SavedCube:
-    """Load a model folder.
+    """Load a model folder, or the version that a registry's champion pointer names.
+
+    All files come from one version, however often the champion is swapped meanwhile.
 
     Raises:
         ModelError: when a file is missing, broken or of a later format.
     """
+    if folder.is_file():
+        folder = _champion_of(folder)
     needed = ("config.json", "model.safetensors", "centring.safetensors")
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
@@ -139,3 +143,11 @@ def load_model(folder: Path) -> SavedCube:
     except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{folder} is broken: {error}") from None
     return SavedCube(folder, cube.eval(), centre, config)
+
+
+def _champion_of(pointer: Path) -> Path:
+    """Return the model folder beside a champion pointer that it names."""
+    text = pointer.read_bytes()[:200].decode(errors="replace").strip()
+    if pointer.name != "champion" or not text or Path(text).name != text:
+        raise ModelError(f"{pointer} is neither a model folder nor a champion pointer.")
+    return pointer.with_name(text)

@@ -21,7 +21,7 @@ from cube.evaluation.assess import evaluate
 from cube.evaluation.experiment import Experiment
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, save_model
-from cube.registry import Registry
+from cube.registry import Registry, judgement_of
 from cube.report.card import model_card
 from cube.runs import Run, open_run
 from cube.teacher.encoder import Teacher
@@ -142,19 +142,20 @@ def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
 
 
 def publish(run: Run) -> dict[str, Any]:
-    """Put the model into the registry and promote it if the verdict says so."""
-    evaluation = run.read("evaluation.json")
+    """Put the model into the registry and promote it if the gate lets it."""
     registry = Registry(run.config.home, run.config.name)
-    folder = registry.publish(run.folder / "model", run.version)
-    verdict = evaluation["verdict"]
-    if verdict["promote"]:
-        registry.promote(run.version, verdict["sentence"])
+    judgement = judgement_of(run.read("evaluation.json"))
+    settings = run.config.model_dump(mode="json")
+    folder = registry.publish(run.folder / "model", run.version, judgement, settings)
+    refusal = registry.refusal(run.version)
+    if refusal is None:
+        registry.promote(run.version)
     result = {
         "version": run.version,
         "path": str(folder),
-        "promoted": verdict["promote"],
+        "promoted": refusal is None,
         "champion": registry.champion(),
-        "sentence": verdict["sentence"],
+        "sentence": refusal or judgement["sentence"],
     }
     run.write("published.json", result)
     return result

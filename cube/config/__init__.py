@@ -7,6 +7,7 @@ from cube.config.tree import (
     Config,
     DriftConfig,
     EvaluationConfig,
+    GateConfig,
     TeacherConfig,
     ValidationConfig,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "DriftConfig",
     "EvaluationConfig",
     "FilterConfig",
+    "GateConfig",
     "SplitConfig",
     "StageConfig",
     "TeacherConfig",

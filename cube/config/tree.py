@@ -30,6 +30,24 @@ class TeacherConfig(Section):
     device: str = "cpu"
 
 
+class GateConfig(Section):
+    """When a challenger may become champion. Differences are of MRR@10 on the headline slice."""
+
+    margin: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="the interval against the frozen teacher must lie above this",
+    )
+    no_worse_than: list[Literal["champion", "best_baseline"]] = Field(
+        default=["champion", "best_baseline"],
+        description="rivals the cube must not be significantly worse than",
+    )
+    other_slices: Literal["warn", "refuse"] = Field(
+        default="warn", description="what a significant loss on another judged slice does"
+    )
+
+
 class EvaluationConfig(Section):
     """How a trained cube is judged."""
 
@@ -45,6 +63,7 @@ class EvaluationConfig(Section):
     extra_seeds: int = Field(
         default=2, ge=0, le=20, description="further trainings to measure stability"
     )
+    gate: GateConfig = GateConfig()
 
 
 class DriftConfig(Section):

@@ -60,7 +60,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     config, experiment = run.config, run.experiment
     saved = load_model(run.folder / "model")
     systems = [cube_system("cube", "cube", saved.cube), *_baselines(run, saved.cube)]
-    champion, champion_note = _champion_system(run)
+    champion, champion_note = _champion_system(run, rival)
     if champion is not None:
         systems.append(champion)
     judged = judge_systems(experiment, systems, config.evaluation)
@@ -82,7 +82,7 @@ def evaluate(run: Run) -> dict[str, Any]:
         "splits": {s.name.lower(): int((experiment.splits == s).sum()) for s in Split},
         **to_json(judged, experiment, config.evaluation),
         "champion": {
-            "version": Registry(config.home, config.name).champion(),
+            "version": rival,
             "note": champion_note,
         },
         "training": training,
@@ -123,9 +123,8 @@ def _stability(run: Run, judged: Judged) -> dict[str, Any]:
     return {"seeds": len(mrr), "mrr@10": mrr, "spread": spread}
 
 
-def _champion_system(run: Run) -> tuple[System | None, str]:
+def _champion_system(run: Run, version: str | None) -> tuple[System | None, str]:
     registry = Registry(run.config.home, run.config.name)
-    version = registry.champion()
     if version is None:
         return None, "there was no champion yet"
     if version == run.version:

@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import first_right_ranks, reciprocal_ranks
+from cube.evaluation.metrics import rank_slice
+from cube.evaluation.ranking import reciprocal_ranks
 from cube.training.validation import MAX_BANK, MAX_QUESTIONS
 
 
@@ -21,12 +21,10 @@ class Tuning:
         data = experiment.training_set
         self.task = data.validation.sample(MAX_QUESTIONS, MAX_BANK, seed=0)
         self.questions = data.gather(self.task.questions)
-        bank = data.gather(self.task.bank)
-        self._mean = experiment.centre.answer
-        self._banks = {False: normalized(bank), True: normalized(bank - self._mean)}
+        self._bank = data.gather(self.task.bank)
+        self._answer_mean = experiment.centre.answer
 
     def mrr(self, predictions: Float[np.ndarray, "Q D"], rank_centred: bool) -> float:
         """Return MRR@10 of predictions for `questions`."""
-        moved = normalized(predictions - self._mean if rank_centred else predictions)
-        ranks = first_right_ranks(moved, self._banks[rank_centred], self.task)
-        return float(reciprocal_ranks(ranks).mean())
+        ranking = rank_slice(predictions, self._bank, self.task, self._answer_mean, rank_centred)
+        return float(reciprocal_ranks(ranking.ranks).mean())
