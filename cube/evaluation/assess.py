@@ -13,7 +13,7 @@ from cube import storage
 from cube.config import CoreConfig
 from cube.data.corpus import Corpus
 from cube.data.splits import Split
-from cube.evaluation.baselines import System, all_baselines, cube_system
+from cube.evaluation.baselines import AnySystem, System, all_baselines, cube_system
 from cube.evaluation.evaluate import (
     Judged,
     find_examples,
@@ -64,7 +64,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     if champion is not None:
         systems.append(champion)
     judged = judge_systems(experiment, systems, config.evaluation)
-    by_name = {system.name: system for system in systems}
+    by_name = {s.name: s for s in systems if isinstance(s, System)}
     shown = [by_name["identity"], by_name["cube"]]
     training, timings = run.read("training.json"), run.read("timings.json")
     stability = _stability(run, judged)
@@ -98,7 +98,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     return values
 
 
-def _baselines(run: Run, cube: Cube) -> list[System]:
+def _baselines(run: Run, cube: Cube) -> list[AnySystem]:
     """Tune all baselines; rival maps are trained to answer alone, which ranks best."""
     training = run.config.training.dialogue_alone()
 
