@@ -85,7 +85,8 @@ def embed_corpus(
     folder = home / "vectors" / digest
     if (folder / "manifest.json").is_file():
         logger.info("vectors %s are there already: nothing to encode", digest)
-        return Vectors(folder, hits=corpus.num_texts)
+        num_combined = storage.read_json(folder / "manifest.json")["context_vectors"]
+        return Vectors(folder, hits=corpus.num_texts - num_combined)
     with scratch_folder(folder) as temporary:
         layout = _Layout(corpus, teacher, home, progress)
         with (temporary / "vectors.npy").open("wb") as file:
