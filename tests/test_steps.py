@@ -55,6 +55,10 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog)
         steps.train(again)
         assert steps.evaluate(again) == evaluation
     assert again.folder == run.folder
+    hits, misses = run.facts["cache_hits"], run.facts["cache_misses"]
+    assert misses > hits
+    assert f"encoded <b>{misses}</b> texts" in html
+    assert (again.facts["cache_hits"], again.facts["cache_misses"]) == (hits + misses, 0)
     assert "trained already" in caplog.text
     assert "evaluated already" in caplog.text
     assert (run.folder / "model" / "model.safetensors").read_bytes() == weights

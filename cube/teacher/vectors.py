@@ -22,6 +22,7 @@ from cube.teacher.cache import EmbeddingCache
 from cube.teacher.context import fill_context_rows
 from cube.teacher.encoder import Role, Teacher
 from cube.teacher.encoding import Eta, encode_missing
+from cube.teacher.fidelity import check_fidelity, fidelity
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,8 @@ def embed_corpus(
     folder = home / "vectors" / digest
     if (folder / "manifest.json").is_file():
         logger.info("vectors %s are there already: nothing to encode", digest)
-        return Vectors(folder, hits=corpus.num_texts)
+        num_combined = storage.read_json(folder / "manifest.json")["context_vectors"]
+        return Vectors(folder, hits=corpus.num_texts - num_combined)
     with scratch_folder(folder) as temporary:
         layout = _Layout(corpus, teacher, home, progress)
         with (temporary / "vectors.npy").open("wb") as file:
@@ -102,6 +104,8 @@ def embed_corpus(
             "encoded": layout.encoded,
             "cache_hits": layout.hits,
             "context_vectors": int(layout.is_context.sum()),
+            "backend": teacher.config.backend,
+            "fidelity": layout.fidelity,
         }
         storage.write_json(temporary / "manifest.json", manifest)
     logger.info("encoded %d texts, took %d from the cache", layout.encoded, layout.hits)
@@ -114,11 +118,13 @@ class _Layout:
     Attributes:
         encoded: texts encoded by this process.
         hits: texts that were in the cache.
+        fidelity: lowest mean cosine to the exact vectors; None: they are the exact ones.
         is_context: rows whose vector is combined from others, left as zeros here.
     """
 
     def __init__(self, corpus: Corpus, teacher: Teacher, home: Path, progress: Progress | None):
         self.encoded = self.hits = 0
+        self.fidelity: float | None = None
         self.is_context = np.zeros(corpus.num_texts, bool)
         self._corpus, self._teacher, self._progress = corpus, teacher, progress
         dtype = teacher.config.dtype
@@ -180,6 +186,7 @@ class _Layout:
             if len(lacking):
                 texts = batch.column("text").take(pa.array(rows[lacking])).to_pylist()
                 done = before + len(ids) - len(lacking)
+                check_fidelity(teacher, cache, texts, role)
                 self._eta.begin(done)
 
                 def advance(count: int) -> None:
@@ -199,6 +206,8 @@ class _Layout:
                 if not found.all():
                     raise DataError(f"{cache.path} loses what is written: check the disk.")
             cache.count_use(len(ids) - encoded, encoded)
+            if measured := fidelity(cache):
+                self.fidelity = min(measured[0], self.fidelity or 1.0)
         self.encoded += encoded
         self.hits += len(ids) - encoded
         return matrix
