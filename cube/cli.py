@@ -224,7 +224,7 @@ def export(*, model: Path, out: Path) -> None:
         model: model folder.
         out: folder to write.
     """
-    from cube.export import export_sentence_transformers
+    from cube.export.sentence_transformers import export_sentence_transformers
 
     export_sentence_transformers(model, out)
     sys.stdout.write(f"Model for sentence-transformers: {out}\n")

@@ -138,7 +138,9 @@ def _kinds(run: Run, slice_name: str, questions: np.ndarray) -> dict[str, list[s
     return kinds
 
 
-def _measures(run: Run, judged: Judged, saved: SavedCube, systems: list[AnySystem]) -> dict[str, Any]:
+def _measures(
+    run: Run, judged: Judged, saved: SavedCube, systems: list[AnySystem]
+) -> dict[str, Any]:
     """Return what is measured besides ranking the slices."""
     by_name = {s.name: s for s in systems if isinstance(s, System)}
     compared = [by_name["identity"], by_name["cube"]]
@@ -251,7 +253,5 @@ def _restoration(run: Run, cube: Cube) -> dict[str, Any]:
     stage = next((s for s in run.config.training.stages if s.mode == "autoencoder"), None)
     if stage is not None:
         path = run.folder / "checkpoints" / f"stage-{stage.name}.safetensors"
-        restorer = Cube(cube.dimension, run.config.core)
-        restorer.load_state_dict(load_file(path))
-        cubes["autoencoder"] = restorer
+        cubes["autoencoder"] = Cube.from_state(cube.dimension, cube.config, load_file(path))
     return restoration(run.experiment, cubes, run.config.training)

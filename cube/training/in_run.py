@@ -42,9 +42,8 @@ def side_training(
     """Return a further cube of a run (a baseline, another seed), trained once and kept."""
     weights = folder / "weights.safetensors"
     if weights.is_file():
-        cube = Cube(run.experiment.training_set.dimension, core)
-        cube.load_state_dict(load_file(weights))
-        return cube
+        dimension = run.experiment.training_set.dimension
+        return Cube.from_state(dimension, core, load_file(weights))
     cube, _ = train_in(run, training, core, folder, data=data)
     storage.write_bytes(weights, save(cube.state_dict()))
     return cube
