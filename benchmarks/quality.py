@@ -28,9 +28,9 @@ from cube import storage
 from cube.config import Config, CoreConfig, TrainingConfig, load_config
 from cube.data.splits import Split
 from cube.errors import CubeError
-from cube.evaluation.baselines import LABELS, System, closed_form_baselines, cube_system
+from cube.evaluation.baselines import LABELS, AnySystem, closed_form_baselines, cube_system
 from cube.evaluation.baselines.trained import RULES, rival_core
-from cube.evaluation.metrics import score_slice
+from cube.evaluation.evaluate import score_system
 from cube.evaluation.significance import paired_bootstrap
 from cube.lattice.core import Cube
 from cube.training.trainer import Trainer
@@ -83,13 +83,11 @@ class Measurement:
         """Whether any of these systems is asked for; the cube always is."""
         return self._only is None or bool(self._only & set(names))
 
-    def add(self, system: System, seconds: float, rate: float | None = None) -> None:
+    def add(self, system: AnySystem, seconds: float, rate: float | None = None) -> None:
         """Score a system, once more if it is known from another seed."""
         if system.name != "cube" and not self.wants(system.name):
             return
-        task, mean = self.set.task, self.set.experiment.centre.answer
-        predictions = system.predict(self._questions)
-        scored = score_slice(predictions, self._bank, task, mean, system.rank_centred)
+        scored = score_system(self.set.experiment, system, self.set.task)
         known = self.scores.setdefault(system.name, Score(system.label, system.num_parameters))
         known.by_seed.append(scored.reciprocal_ranks)
         known.seconds += (seconds - known.seconds) / len(known.by_seed)

@@ -21,8 +21,10 @@ from cube.evaluation.baselines import (
     untrained_baselines,
     untrained_random,
 )
+from cube.evaluation.confidence import fit_confidence
 from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
+from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, SavedCube, save_model
 from cube.report.card import model_card
@@ -142,19 +144,21 @@ def fit_vectors(
                 f"{len(queries)} pairs with {len(experiment.bank)} distinct answers are too few to "
                 "hold out a validation and a test part. Add pairs."
             )
+        check_leaks(find_leaks(experiment), config.evaluation.max_leaked_share)
         data = experiment.training_set
         cube, result = Trainer(config.training, config.core, data, on_event=on_event).train()
         values = _judge(experiment, cube, config)
         trained_on = {"pairs": int(counts[Split.TRAIN]), "best_step": result.best_step}
-        questions = np.unique(experiment.questions[experiment.splits == Split.TRAIN])
+        reference = experiment.reference_questions(REFERENCE_ROWS)
         save_model(
             out,
             cube,
             experiment.centre,
-            experiment.gather(questions[:REFERENCE_ROWS]),
+            reference,
             None,
             trained_on,
             model_card(out.name, cube, trained_on, None),
+            confidence=fit_confidence(cube, experiment, reference),
         )
     return values
 

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import Rows, RetrievalTask, search
+from cube.evaluation.ranking import Rows, search
 from cube.lattice.core import Cube
 
 NOVEL = 0.99  # novelty from which a question counts as unlike what training has seen
 THRESHOLD = 0.5  # an answer more likely wrong than right is no answer
 _NEIGHBOURS = 5
-_MIN_QUESTIONS = 30
+_MIN_QUESTIONS, _MOST_QUESTIONS = 30, 5_000
 _QUANTILES = 101
 _BINS = 10
 
@@ -66,23 +67,21 @@ class Confidence:
 
 
 def fit_confidence(
-    cube: Cube,
-    task: RetrievalTask,
-    questions: Float[np.ndarray, "Q D"],
-    bank: Float[np.ndarray, "A D"] | Rows,
-    reference: Float[np.ndarray, "m D"],
+    cube: Cube, experiment: Experiment, reference: Float[np.ndarray, "m D"]
 ) -> Confidence | None:
-    """Fit on validation; None with too few questions, or if all are right or all wrong.
+    """Fit on validation questions; None with too few, or if nearly all are right or wrong.
 
     Args:
         cube: the trained cube.
-        task: retrieval of validation questions.
-        questions: their vectors.
-        bank: vectors of the task's bank.
+        experiment: whose validation part is used.
         reference: a sample of training questions, saved with the model.
     """
     from sklearn.linear_model import LogisticRegression
 
+    data = experiment.training_set
+    task = data.validation.sample(_MOST_QUESTIONS, len(data.validation.bank), seed=0)
+    questions = data.gather(task.questions)
+    bank = Rows(data.vectors, task.bank)
     ranking = search(cube.apply_to(questions), bank, task, 2, normalized)
     right = ranking.ranks == 1
     if len(right) < _MIN_QUESTIONS or min(right.sum(), (~right).sum()) < 5:

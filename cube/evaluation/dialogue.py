@@ -11,7 +11,7 @@ import numpy as np
 from cube.evaluation.baselines import Predict, System
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import TIE, RetrievalTask, first_right_ranks, reciprocal_ranks
+from cube.evaluation.ranking import TIE, reciprocal_ranks, search
 from cube.evaluation.significance import paired_bootstrap
 
 EncodeTurns = Callable[[list[list[int]]], np.ndarray]
@@ -103,20 +103,16 @@ def context_ablation(
     donors = _another_dialogue(experiment.dialogues[pairs])
     if donors is None:
         return None
-    task = RetrievalTask.from_pairs(
-        experiment.questions[pairs],
-        experiment.answers[pairs],
-        experiment.bank,
-        known_questions=experiment.questions,
-        known_answers=experiment.answers,
-    )
+    task = experiment.task_of(pairs)
     mixed = [
         [*experiment.context[pairs[donor]][:-1], experiment.context[pair][-1]]
         for pair, donor in zip(pairs, donors, strict=True)
     ]
-    bank = normalized(experiment.gather(experiment.bank))
+    bank = experiment.bank_vectors
     scores = {
-        name: reciprocal_ranks(first_right_ranks(normalized(predict(questions)), bank, task))
+        name: reciprocal_ranks(
+            search(normalized(predict(questions)), bank, task, prepare=normalized).ranks
+        )
         for name, questions in (
             ("true", experiment.gather(task.questions)),
             ("shuffled", encode(mixed)),

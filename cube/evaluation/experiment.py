@@ -80,7 +80,10 @@ class Experiment:
 
     def task(self, slice_name: str) -> RetrievalTask:
         """Retrieval of a slice's questions among all answers."""
-        pairs = self.slices[slice_name]
+        return self.task_of(self.slices[slice_name])
+
+    def task_of(self, pairs: Int[np.ndarray, " n"]) -> RetrievalTask:
+        """Retrieval of some pairs' questions among all answers."""
         return RetrievalTask.from_pairs(
             self.questions[pairs],
             self.answers[pairs],

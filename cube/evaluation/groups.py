@@ -35,9 +35,7 @@ def groups_of(
         for part, size in sizes.most_common(_MOST_PARTS):
             inside = labels == part
             ours, theirs = cube.reciprocal_ranks[inside], identity.reciprocal_ranks[inside]
-            interval = paired_bootstrap(
-                ours, theirs, config.bootstrap_resamples, config.confidence
-            )
+            interval = paired_bootstrap(ours, theirs, config.bootstrap_resamples, config.confidence)
             found.append(
                 {
                     "by": kind,
@@ -60,7 +58,7 @@ def length_of(text: str) -> str:
 
 
 def script_of(text: str) -> str:
-    """Return the script of most letters, as Unicode names it: Latin, Cyrillic, CJK …"""
+    """Return the script of most letters, in the words of Unicode (Latin, Cyrillic, CJK)."""
     scripts = Counter(
         unicodedata.name(letter, "Unknown").split()[0] for letter in text if letter.isalpha()
     )

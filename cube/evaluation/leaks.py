@@ -86,18 +86,19 @@ def check_leaks(leaks: Leaks, limit: float) -> None:
 
 
 def leaks_to_json(
-    leaks: Leaks, experiment: Experiment, texts: dict[int, str], limit: float
+    leaks: Leaks, limit: float, tests: list[str], copies: list[str]
 ) -> dict[str, Any]:
-    """Return plain values; `texts` by row of the matrix, see `leak_rows`."""
+    """Return what `Leaks` in `cube.evaluation.schema` describes.
+
+    Args:
+        leaks: what was found.
+        limit: share above which a run fails.
+        tests: texts of the first leaked questions.
+        copies: texts of their copies.
+    """
     examples = [
-        {
-            "test": texts[int(experiment.questions[pair])],
-            "training": texts[int(experiment.questions[copy])],
-            "similarity": min(1.0, float(similarity)),
-        }
-        for pair, copy, similarity in zip(
-            leaks.leaked[:10], leaks.copies[:10], leaks.similarities[:10], strict=True
-        )
+        {"test": test, "training": copy, "similarity": min(1.0, float(similarity))}
+        for test, copy, similarity in zip(tests, copies, leaks.similarities, strict=False)
     ]
     return {
         "checked": len(leaks.checked),

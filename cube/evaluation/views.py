@@ -15,7 +15,7 @@ _MOST_ROWS = 2_000
 
 
 def embedding_map(
-    judged: Judged, experiment: Experiment, cube: Cube, texts: list[str]
+    judged: Judged, experiment: Experiment, cube: Cube, texts: dict[int, str]
 ) -> dict[str, Any]:
     """Return what `EmbeddingMap` in `cube.evaluation.schema` describes, for the headline slice.
 
@@ -23,7 +23,7 @@ def embedding_map(
         judged: scores of "cube" and "identity".
         experiment: the vectors.
         cube: moves the questions.
-        texts: of the slice's questions.
+        texts: by row of the matrix.
     """
     scores = judged.scores[judged.headline]
     task = scores["cube"].task
@@ -41,7 +41,7 @@ def embedding_map(
         "explained": float((spread[:2] ** 2).sum() / total) if total > 0 else 0.0,
         "points": [
             {
-                "text": texts[i],
+                "text": texts[int(task.questions[i])],
                 "before": before[n],
                 "after": after[n],
                 "answer": right[n],

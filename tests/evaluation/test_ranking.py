@@ -138,9 +138,13 @@ def test_centred_cosines_subtract_the_mean_answer():
     mean = np.full(6, 3.0, np.float32)
     shifted = score_slice(vectors[:40] + mean, vectors[40:] + mean, task, mean, True)
     plain = score_slice(vectors[:40], vectors[40:], task, np.zeros(6, "f"), False)
-    np.testing.assert_allclose(shifted.closeness.centred_cosines, plain.closeness.cosines, atol=1e-5)
+    np.testing.assert_allclose(
+        shifted.closeness.centred_cosines, plain.closeness.cosines, atol=1e-5
+    )
     np.testing.assert_array_equal(shifted.ranks, plain.ranks)
-    assert shifted.closeness.cosines.mean() > 0.9  # an anisotropic teacher: everything looks alike, raw
+    assert (
+        shifted.closeness.cosines.mean() > 0.9
+    )  # an anisotropic teacher: everything looks alike, raw
 
 
 def test_contrastive_accuracy_of_the_best_and_the_worst():
