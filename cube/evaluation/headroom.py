@@ -117,6 +117,15 @@ def check_labels(outlook: Outlook) -> dict[str, Any]:
     }
 
 
+def name_label_fault(verdict: dict[str, Any], labels: dict[str, Any]) -> None:
+    """Add to a verdict what `check_labels` found, if it is suspicious."""
+    if not labels["suspicious"]:
+        return
+    verdict["warnings"] = [labels["sentence"], *verdict["warnings"]]
+    if not verdict["promote"]:
+        verdict["sentence"] += f" {labels['sentence']}"
+
+
 def _score(experiment: Experiment, system: System, task: RetrievalTask) -> SliceScores:
     predictions = system.predict(experiment.gather(task.questions))
     bank = Rows(experiment.vectors, task.bank)

@@ -12,12 +12,7 @@ from cube.evaluation.baselines import LABELS, all_baselines, closed_form_baselin
 from cube.evaluation.baselines.linear import STRENGTHS
 from cube.evaluation.baselines.neighbours import COUNTS, TEMPERATURES
 from cube.evaluation.baselines.trained import RULES, rival_core
-from cube.evaluation.evaluate import (
-    find_examples,
-    judge_systems,
-    similarity_histograms,
-    to_json,
-)
+from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
 from cube.lattice.core import Cube
 from cube.training.trainer import Trainer
@@ -200,27 +195,3 @@ def test_a_constant_predictor_wins_raw_cosine_on_an_anisotropic_teacher_and_noth
     assert scores["mean_answer"]["cosine"] > 0.9
     assert scores["mean_answer"]["mrr@10"] < 0.1
     assert not values["verdict"]["promote"]
-
-
-def test_histograms_count_every_question_once(experiment):
-    systems = systems_of(experiment)[:2]
-    counts = similarity_histograms(experiment, systems, "unseen_answers")["counts"]
-    for name in ("cube", "identity"):
-        assert sum(counts[name]["right"]) == sum(counts[name]["best_wrong"]) == 100
-
-
-def test_examples_are_those_that_changed_most(experiment):
-    systems = systems_of(experiment)
-    ridge = next(s for s in systems if s.name == "ridge_centred")
-    moved = [cube_system("cube", "cube", Cube(48, CoreConfig()))]
-    object.__setattr__(moved[0], "predict", ridge.predict)
-    systems = [*moved, *systems[1:]]
-    judged = judge_systems(experiment, systems, CONFIG)
-    examples = find_examples(judged, experiment, {s.name: s for s in systems}, 10)
-    gains = [1 / e["after"]["rank"] - 1 / e["before"]["rank"] for e in examples["better"]]
-    assert len(gains) == 10
-    assert min(gains) > 0
-    for entry in examples["better"] + examples["worse"]:
-        assert len(entry["after"]["top"]) == 3
-        is_first = entry["after"]["top"][0]["row"] in entry["right"]
-        assert is_first == (entry["after"]["rank"] == 1)
