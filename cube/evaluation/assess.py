@@ -14,7 +14,7 @@ from cube import storage
 from cube.config import CoreConfig
 from cube.data.splits import Split
 from cube.evaluation.advice import recommendations
-from cube.evaluation.baselines import System, all_baselines, cube_system
+from cube.evaluation.baselines import AnySystem, System, all_baselines, cube_system
 from cube.evaluation.confidence import NOVEL, reliability
 from cube.evaluation.dialogue import EncodeTurns, dialogue_measures
 from cube.evaluation.evaluate import (
@@ -136,10 +136,12 @@ def _kinds(run: Run, slice_name: str, questions: np.ndarray) -> dict[str, list[s
     return kinds
 
 
-def _measures(run: Run, judged: Judged, saved: SavedCube, systems: list[System]) -> dict[str, Any]:
+def _measures(
+    run: Run, judged: Judged, saved: SavedCube, systems: list[AnySystem]
+) -> dict[str, Any]:
     """Return what is measured besides ranking the slices."""
-    by_name = {system.name: system for system in systems}
-    compared = [by_name["identity"], by_name["cube"]]
+    maps = [system for system in systems if isinstance(system, System)]
+    compared = [system for system in maps if system.name in ("cube", "identity")]
     return {
         "stability": _stability(run, judged),
         "restoration": _restoration(run, saved.cube),
@@ -207,7 +209,7 @@ def _texts(run: Run, judged: Judged) -> dict[int, str]:
     return dict(zip(rows.tolist(), run.corpus.texts(rows), strict=True))
 
 
-def _baselines(run: Run, cube: Cube) -> list[System]:
+def _baselines(run: Run, cube: Cube) -> list[AnySystem]:
     """Tune all baselines; rival maps are trained to answer alone, which ranks best."""
     training = run.config.training.dialogue_alone()
 
