@@ -11,7 +11,11 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help install demo test test-all check format lock bench-data bench-quality bench-speed peers clean
+=======
+.PHONY: help install demo test test-all check format lock bench-data bench-evaluation bench-quality clean
+>>>>>>> evaluation
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +51,9 @@ format: $(READY)  ## Format the code
 
 bench-data: $(READY)  ## Ingest, encoding, cache and memory: table and JSON
 	$(BIN)/python -m benchmarks.data $(ARGS)
+
+bench-evaluation: $(READY)  ## Time and memory of judging 10,000 questions among 100,000 answers
+	$(BIN)/python -m benchmarks.evaluation $(ARGS)
 
 bench-quality: $(READY)  ## The cube against every baseline on DATA, five seeds
 	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) --peer-python $(PEERS)/bin/python $(ARGS)
