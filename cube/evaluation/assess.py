@@ -27,6 +27,7 @@ from cube.evaluation.examples import find_examples, similarity_histograms
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.failures import failures
 from cube.evaluation.groups import depth_of, groups_of, length_of, script_of
+from cube.evaluation.headroom import name_label_fault
 from cube.evaluation.learning_curve import learning_curve
 from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import search
@@ -113,12 +114,9 @@ def _judgement(run: Run, judged: Judged) -> dict[str, Any]:
     for name, by_system in judged.scores.items():
         kinds = _kinds(run, name, by_system["cube"].task.questions)
         values["slices"][name]["groups"] = groups_of(kinds, by_system, run.config.evaluation)
-    labels = (run.read("outlook.json") or {}).get("label_check")
-    if labels and labels["suspicious"]:
-        verdict = values["verdict"]
-        verdict["warnings"] = [labels["sentence"], *verdict["warnings"]]
-        if not verdict["promote"]:
-            verdict["sentence"] += f" {labels['sentence']}"
+    outlook = run.read("outlook.json")
+    if outlook is not None:
+        name_label_fault(values["verdict"], outlook["label_check"])
     return values
 
 
@@ -142,8 +140,8 @@ def _measures(
     run: Run, judged: Judged, saved: SavedCube, systems: list[AnySystem]
 ) -> dict[str, Any]:
     """Return what is measured besides ranking the slices."""
-    by_name = {s.name: s for s in systems if isinstance(s, System)}
-    compared = [by_name["identity"], by_name["cube"]]
+    maps = [system for system in systems if isinstance(system, System)]
+    compared = [system for system in maps if system.name in ("cube", "identity")]
     return {
         "stability": _stability(run, judged),
         "restoration": _restoration(run, saved.cube),
