@@ -27,7 +27,7 @@ from cube.evaluation.examples import find_examples, similarity_histograms
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.failures import failures
 from cube.evaluation.groups import depth_of, groups_of, length_of, script_of
-from cube.evaluation.headroom import name_label_fault
+from cube.evaluation.headroom import refuse_shuffled
 from cube.evaluation.learning_curve import learning_curve
 from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import search
@@ -116,7 +116,7 @@ def _judgement(run: Run, judged: Judged) -> dict[str, Any]:
         values["slices"][name]["groups"] = groups_of(kinds, by_system, run.config.evaluation)
     outlook = run.read("outlook.json")
     if outlook is not None:
-        name_label_fault(values["verdict"], outlook["label_check"])
+        refuse_shuffled(values["verdict"], outlook["label_check"])
     return values
 
 

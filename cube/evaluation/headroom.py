@@ -118,13 +118,32 @@ def check_labels(outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def name_label_fault(verdict: dict[str, Any], labels: dict[str, Any]) -> None:
-    """Add to a verdict what `check_labels` found, if it is suspicious."""
-    if not labels["suspicious"]:
-        return
-    verdict["warnings"] = [labels["sentence"], *verdict["warnings"]]
-    if not verdict["promote"]:
-        verdict["sentence"] += f" {labels['sentence']}"
+def refuse_shuffled(verdict: dict[str, Any], labels: dict[str, Any]) -> None:
+    """Turn a verdict into a refusal that names the fault, if `check_labels` is suspicious.
+
+    A map can beat the frozen teacher on shuffled pairs too, by centring alone: what it learned
+    beyond that is wrong, so its scores do not speak for it.
+    """
+    refusal = (
+        f"{labels['sentence']} Correct how questions and answers were joined, and train again; "
+        "use the frozen teacher until then."
+    )
+    reason = {
+        "rule": "answers_belong_to_questions",
+        "asks": "training answers nearer to their questions than random ones",
+        "measured": f"contrastive accuracy {labels['training']:.2f}, chance 0.50",
+        "passed": not labels["suspicious"],
+        "refusal": refusal,
+        "use_instead": "identity",
+        "interval": None,
+    }
+    verdict["reasons"] = [*verdict["reasons"], reason]
+    if labels["suspicious"]:
+        verdict |= {
+            "promote": False,
+            "sentence": f"Not promoted: {refusal}",
+            "use_instead": "identity",
+        }
 
 
 def _likely(gain: Interval, room: float) -> Literal["yes", "no", "unsure"]:
