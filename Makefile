@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format lock bench-data bench-quality clean
+.PHONY: help install demo test test-all check format lock bench-data bench-quality bench-resume bench-memory bench-optim clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,15 @@ bench-data: $(READY)  ## Ingest, encoding, cache and memory: table and JSON
 
 bench-quality: $(READY)  ## The cube against every baseline on DATA, five seeds
 	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-resume: $(READY)  ## One training killed 25 times against one left alone: the same bytes?
+	$(BIN)/python -m benchmarks.resume $(ARGS)
+
+bench-memory: $(READY)  ## Peak memory and step time at 10 thousand, 1 and 5 million pairs
+	$(BIN)/python -m benchmarks.memory $(ARGS)
+
+bench-optim: $(READY)  ## The trainer against a plain loop: samples a second, memory, MRR
+	$(BIN)/python -m benchmarks.optim $(ARGS)
 
 lock: $(READY)  ## Pin what .venv holds now
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | LC_ALL=C sort -f > requirements.lock
