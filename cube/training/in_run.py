@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save
+from torch import distributed
 
 from cube import storage
 from cube.config import CoreConfig, TrainingConfig
@@ -14,6 +15,7 @@ from cube.lattice.core import Cube
 from cube.runs import Run
 from cube.training.checkpoint import Checkpoints
 from cube.training.curriculum import StageProgress
+from cube.training.launch import run_in_processes
 from cube.training.result import TrainingResult
 from cube.training.trainer import CHECKPOINTS, OnEvent, Trainer
 
@@ -30,10 +32,20 @@ def train_in(
     Returns:
         The cube, what the training came to, and where its time went (see `clock`).
     """
+    if training.processes > 1 and not distributed.is_initialized():
+        where = (run.folder, training, core, folder)
+        run_in_processes(training.processes, training.device, _train_as_one_of_several, *where)
+        # They are done: what follows finds their last checkpoint and trains no step.
     data = run.experiment.training_set
     trainer = Trainer(training, core, data, folder, _facts(run, training, core), on_event)
     cube, result = trainer.train()
     return cube, result, trainer.clock.to_json()
+
+
+def _train_as_one_of_several(
+    run: Path, training: TrainingConfig, core: CoreConfig, folder: Path
+) -> None:
+    train_in(Run(run), training, core, folder)
 
 
 def side_training(run: Run, training: TrainingConfig, core: CoreConfig, folder: Path) -> Cube:
