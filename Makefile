@@ -11,11 +11,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help install demo test test-all check format lock bench-data bench-quality bench-speed peers clean
-=======
-.PHONY: help install demo test test-all check format lock bench-data bench-evaluation bench-quality clean
->>>>>>> evaluation
+.PHONY: help install demo test test-all check format lock peers clean bench-data bench-evaluation bench-memory bench-optim bench-quality bench-resume bench-speed
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -69,6 +65,15 @@ $(PEERS)/.installed: benchmarks/peers.txt $(READY)
 		> $$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/cube.pth
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt -c requirements.lock
 	@touch $@
+
+bench-resume: $(READY)  ## One training killed 25 times against one left alone: the same bytes?
+	$(BIN)/python -m benchmarks.resume $(ARGS)
+
+bench-memory: $(READY)  ## Peak memory and step time at 10 thousand, 1 and 5 million pairs
+	$(BIN)/python -m benchmarks.memory $(ARGS)
+
+bench-optim: $(READY)  ## The trainer against a plain loop: samples a second, memory, MRR
+	$(BIN)/python -m benchmarks.optim $(ARGS)
 
 lock: $(READY)  ## Pin what .venv holds now
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | LC_ALL=C sort -f > requirements.lock

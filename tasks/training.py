@@ -1,6 +1,7 @@
 """Tasks that open a run and train its cube."""
 
 import logging
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from prefect.context import TaskRunContext
 
 from cube.config import Config
 from cube.data.corpus import Corpus
+from cube.errors import TrainingInterruptedError
 from tasks.common import open_run, publish_table, step
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,12 @@ def train_cube_model(run: dict[str, str]) -> dict[str, Any]:
     from cube import steps
 
     opened = open_run(run)
-    result = steps.train(opened, _ProgressBar(steps.training_budget(opened)))
+    try:
+        result = steps.train(opened, _ProgressBar(steps.training_budget(opened)))
+    except TrainingInterruptedError as stopped:
+        # Saved. Prefect's own handler decides what the signal means: cancelled, crashed, retried.
+        signal.raise_signal(stopped.signal_number)
+        raise
     rows = [
         {"stage": stage["name"], "steps": stage["steps"], "ended by": stage["ended_by"]}
         for stage in result["stages"]

@@ -75,9 +75,7 @@ def test_the_exported_model_moves_questions_and_leaves_answers(small_config, tmp
 
     run = run_all(small_config)
     export_sentence_transformers(run.folder / "model", tmp_path / "exported")
-    exported = SentenceTransformer(
-        str(tmp_path / "exported"), device="cpu", trust_remote_code=True
-    )
+    exported = SentenceTransformer(str(tmp_path / "exported"), device="cpu", trust_remote_code=True)
     texts = ["How do I reset my password?", "Sync is stuck."]
     plain = Teacher(small_config.teacher).encode(texts, "query")
     moved = load_model(run.folder / "model").cube.apply_to(plain)
@@ -97,9 +95,7 @@ def test_a_linear_cube_is_exported_to_stock_modules(small_config, tmp_path):
     exported = SentenceTransformer(str(tmp_path / "exported"), device="cpu")
     texts = ["How do I reset my password?", "Sync is stuck."]
     plain = Teacher(small_config.teacher).encode(texts, "query")
-    np.testing.assert_allclose(
-        exported.encode_query(texts), saved.cube.apply_to(plain), atol=1e-4
-    )
+    np.testing.assert_allclose(exported.encode_query(texts), saved.cube.apply_to(plain), atol=1e-4)
 
 
 def test_a_saved_cube_refuses_another_teacher(small_config):
