@@ -113,7 +113,28 @@ def bench_encode(folder: Path, texts: int, repeats: int) -> dict[str, float]:
             assert np.abs(found - expected).max() < 1e-4
         ratios[f"{name}, ratio to plain encode"] = min(plain) / min(ours)
         ratios[f"{name}, texts a second"] = len(case) / min(ours)
-    return ratios
+    return ratios | bench_onnx(folder, {"short texts": short, "mixed lengths": mixed}, repeats)
+
+
+def bench_onnx(folder: Path, cases: dict[str, list[str]], repeats: int) -> dict[str, float]:
+    """Return speed of the ONNX backend by that of one plain torch call, and its fidelity."""
+    from cube.config import TeacherConfig
+    from cube.teacher.encoder import Teacher
+
+    teacher = Teacher(TeacherConfig(backend="onnx"))
+    teacher.encode(["warm"], "query")
+    results = {}
+    for name, case in cases.items():
+        ours, plain = [], []
+        for i in range(repeats):
+            path = folder / f"onnx-{name.replace(' ', '-')}-{i}.sqlite"
+            found = timed(
+                lambda case=case, path=path: encode_through_cache(teacher, path, case), ours
+            )
+            exact = timed(lambda case=case: teacher.exact.encode(case, "query"), plain)
+        results[f"{name}, ONNX to plain encode"] = min(plain) / min(ours)
+        results[f"{name}, ONNX cosine to torch"] = float((found * exact).sum(1).mean())
+    return results
 
 
 def timed(action: Callable[[], Any], seconds: list[float]) -> Any:
