@@ -251,7 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=2_000_000)
     parser.add_argument("--rows", type=int, default=50_000, help="for each format")
-    parser.add_argument("--texts", type=int, default=1_200, help="to encode, in each case")
+    parser.add_argument("--texts", type=int, default=800, help="to encode, in each case")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("var/bench-data.json"))
     parser.add_argument("--large-only", nargs=1, help=argparse.SUPPRESS)
