@@ -164,7 +164,8 @@ def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
         "pairs": int(train_pairs.sum()),
         "best_step": result.best_step,
         "context": run.config.data.context,
-        "context_decay": run.config.data.context_decay,
+        "context_turns": run.config.data.context_turns,
+        "context_weights": run.config.data.context_weights,
     }
     save_model(
         run.folder / "model",
