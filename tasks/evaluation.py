@@ -1,21 +1,29 @@
 """Tasks that judge a run's cube and put it into the registry."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasks.common import open_run, publish_markdown, publish_table, serve_hint, step
+from cube.config import Config
+from tasks.artifacts import publish_facts, publish_markdown, publish_table, serve_hint
+from tasks.common import alone_in, open_run, step
+
+if TYPE_CHECKING:
+    from cube.registry import Registry
 
 
 @step(
     "Evaluate cube",
     "Score the cube against every baseline and the champion on questions it never saw.",
     "Evaluate {run[id]}",
+    retry=True,
+    hours=24,
 )
 def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
     """Return the verdict and the headline scores."""
     from cube import steps
 
     opened = open_run(run)
-    values = steps.evaluate(opened)
+    with alone_in(opened):
+        values = steps.evaluate(opened)
     headline = values["slices"][values["headline"]]
     table = _baselines(values, headline)
     verdict = values["verdict"]
@@ -47,9 +55,53 @@ def publish_cube(run: dict[str, str]) -> dict[str, Any]:
     from cube import steps
 
     result = steps.publish(open_run(run))
-    rows = [{"what": name, "value": str(value)} for name, value in result.items()]
-    publish_table("registry", rows, result["sentence"])
+    publish_facts("registry", result, result["sentence"])
     return result
+
+
+@step(
+    "Promote version",
+    "Make a version of the registry the champion, or go back to an earlier one.",
+    "Promote {version} of {config.name}",
+    retry=True,
+)
+def promote_version(
+    config: Config, version: str, reason: str, against_the_gate: bool = False
+) -> dict[str, Any]:
+    """Return version, previous champion and reason.
+
+    Raises:
+        ModelError: when there is no such version, or the gate refused it.
+    """
+    from cube.registry import Registry
+
+    registry = Registry(config.home, config.name)
+    registry.path(version)
+    previous = registry.champion()
+    if not against_the_gate:
+        _require_verdict(config, registry, version)
+    registry.promote(version, reason)
+    result = {"version": version, "previous": previous, "reason": reason}
+    publish_facts("promotion", result, f"{version} serves now")
+    return result
+
+
+def _require_verdict(config: Config, registry: "Registry", version: str) -> None:
+    """Refuse a version that never was champion and that the gate turned down."""
+    from cube import storage
+    from cube.errors import ModelError
+
+    if version in registry.past_champions():
+        return
+    trained_on = storage.read_json(registry.path(version) / "config.json")["trained_on"]
+    published = config.home / "runs" / trained_on["run"] / "published.json"
+    verdict = storage.read_json(published) if published.is_file() else None
+    if verdict is None or not verdict["promoted"]:
+        why = verdict["sentence"] if verdict else f"{published} is missing."
+        raise ModelError(
+            f"The gate did not let {version} serve: {why} "
+            "Set against_the_gate to promote it all the same."
+        )
 
 
 def _baselines(values: dict[str, Any], headline: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cube import storage
-from tasks.common import open_run, publish_link, publish_markdown, publish_table, step
+from tasks.artifacts import publish_link, publish_markdown, publish_table
+from tasks.common import open_run, step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,47 +15,92 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SUITES = ("pairs", "embeddings")
+_SUITES = ("records", "pairs", "dialogues", "embeddings", "curves")
+
+
+@step(
+    "Validate records",
+    "Check how many of the rows could be used; a critical failure stops the run.",
+    "Validate records of {run[id]}",
+    retry=True,
+)
+def validate_records(run: dict[str, str]) -> dict[str, Any]:
+    """Return suite, success, rows and the number of failed expectations."""
+    from expectations import records_frame
+
+    opened = open_run(run)
+    return _check(opened, "records", records_frame(opened.corpus))
 
 
 @step(
     "Validate pairs",
     "Check questions and answers against the suite of pairs; a critical failure stops the run.",
     "Validate pairs of {run[id]}",
+    retry=True,
 )
 def validate_pairs(run: dict[str, str]) -> dict[str, Any]:
-    """Return rows, success and the number of failed expectations."""
+    """Return suite, success, rows and the number of failed expectations."""
     from expectations import pairs_frame
 
     opened = open_run(run)
-    source = opened.config.validation.pairs_suite or "pairs"
-    return _check(opened, "pairs", source, pairs_frame(opened.corpus))
+    return _check(opened, "pairs", pairs_frame(opened.corpus))
+
+
+@step(
+    "Validate dialogues",
+    "Check dialogues against their suite; a critical failure stops the run.",
+    "Validate dialogues of {run[id]}",
+    retry=True,
+)
+def validate_dialogues(run: dict[str, str]) -> dict[str, Any]:
+    """Return suite, success, rows and the number of failed expectations."""
+    from expectations import dialogues_frame
+
+    opened = open_run(run)
+    return _check(opened, "dialogues", dialogues_frame(opened.corpus))
 
 
 @step(
     "Validate embeddings",
     "Check the vectors against the suite of embeddings; a critical failure stops the run.",
     "Validate embeddings of {run[id]}",
+    retry=True,
 )
 def validate_embeddings(run: dict[str, str]) -> dict[str, Any]:
-    """Return rows, success and the number of failed expectations."""
+    """Return suite, success, rows and the number of failed expectations."""
     from expectations import embeddings_frame
 
     opened = open_run(run)
-    source = opened.config.validation.embeddings_suite or "embeddings"
     kinds = [kind for batch in opened.corpus.iter_texts() for kind in batch["kind"].to_pylist()]
     unit_length = opened.config.teacher.normalize
-    frame = embeddings_frame(opened.vectors, kinds, unit_length)
-    return _check(opened, "embeddings", source, frame)
+    return _check(opened, "embeddings", embeddings_frame(opened.vectors, kinds, unit_length))
 
 
-def _check(run: "Run", name: str, source: str | Path, frame: "pd.DataFrame") -> dict[str, Any]:
+@step(
+    "Validate curves",
+    "Check the course of the training; a critical failure stops the run before it is judged.",
+    "Validate curves of {run[id]}",
+    retry=True,
+)
+def validate_curves(run: dict[str, str]) -> dict[str, Any]:
+    """Return suite, success, rows and the number of failed expectations."""
+    from cube.steps import read_metrics
+    from expectations import curves_frame
+
+    opened = open_run(run)
+    return _check(opened, "curves", curves_frame(read_metrics(opened)))
+
+
+def _check(run: "Run", name: str, frame: "pd.DataFrame") -> dict[str, Any]:
     from expectations import describe_failures, load_suite, require_success, validate
 
-    suite = load_suite(source)
+    if frame.empty:
+        logger.info("%s: none to validate", name)
+        return {"suite": name, "success": True, "rows": 0, "warnings": 0}
+    suite = load_suite(run.config.validation.suites.get(name, name))
     folder = run.folder / "validation"
     docs = folder / "data_docs" / name if run.config.validation.data_docs else None
-    result = validate(frame, suite, docs)
+    result = validate(frame, suite, docs, folder / f"{name}-failing.jsonl")
     run.write(f"validation/{name}.json", result)
     page = _write_page(run)
     _publish(run, name, result, page)
@@ -66,7 +112,7 @@ def _check(run: "Run", name: str, source: str | Path, frame: "pd.DataFrame") -> 
     failed = sum(not e["success"] for e in result["expectations"])
     logger.info("%s: %d rows, %d of %d expectations met", name, result["rows"],
                 len(result["expectations"]) - failed, len(result["expectations"]))  # fmt: skip
-    return {"success": True, "rows": result["rows"], "warnings": failed}
+    return {"suite": name, "success": True, "rows": result["rows"], "warnings": failed}
 
 
 def _write_page(run: "Run") -> Path:
@@ -102,15 +148,13 @@ def _publish(run: "Run", name: str, result: dict[str, Any], page: Path) -> None:
     ]
     verdict = "passed" if result["success"] else "FAILED"
     publish_table(f"validation-{name}", rows, f"Suite {result['suite']}: {verdict}")
-    publish_link(
-        f"validation-{name}-page", page, run.config.home, "Validation results", "All results"
-    )
+    publish_link("validation-page", page, run.config.home, "Validation results", "All results")
     failures = describe_failures(result, ("critical", "warning", "info"))
     if failures:
         lines = "\n".join(f"- {_as_text(sentence)}" for sentence in failures)
-        publish_markdown(
-            f"validation-{name}-failures", f"## Not met by the {name}\n\n{lines}\n", verdict
-        )
+        listed = page.with_name(f"{name}-failing.jsonl")
+        text = f"## Not met by the {name}\n\n{lines}\n\nRows: `{listed.resolve()}`\n"
+        publish_markdown(f"validation-{name}-failures", text, verdict)
 
 
 def _as_text(sentence: str) -> str:

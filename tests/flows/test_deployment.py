@@ -8,7 +8,7 @@ import pytest
 
 from cube.runs import Run
 from tests.flows.project import make_project
-from tests.flows.servers import prefect, running, server, wait_for
+from benchmarks.servers import prefect, running, server, wait_for
 
 pytestmark = pytest.mark.slow
 

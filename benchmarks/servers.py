@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import httpx
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 # Where SIGINT is ignored, Prefect's processes are deaf to SIGTERM too: they turn it into SIGINT.
 _LAUNCH = (

@@ -1,0 +1,38 @@
+"""Let a person decide which version serves: a promotion by hand, or the way back."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from cube.config import load_config
+from flows.wiring import DEFAULT_CONFIG, ConfigFile, Overrides, cube_flow
+from tasks.evaluation import promote_version
+
+Version = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
+        title="Version",
+        description="folder name under models/<name>, such as 20260131-1f6c0a2b",
+    ),
+]
+Reason = Annotated[
+    str, Field(min_length=3, title="Reason", description="kept in the registry's history")
+]
+AgainstTheGate = Annotated[
+    bool, Field(title="Against the gate", description="promote even what the verdict turned down")
+]
+
+
+@cube_flow("promote-cube", "Make a version the champion, or go back to an earlier one.")
+def promote_cube(
+    version: Version,
+    reason: Reason,
+    against_the_gate: AgainstTheGate = False,
+    config_file: ConfigFile = DEFAULT_CONFIG,
+    overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
+) -> dict[str, Any]:
+    """Return version, previous champion and reason."""
+    config = load_config(Path(config_file), overrides)
+    return promote_version(config, version, reason, against_the_gate)
