@@ -1,4 +1,7 @@
-"""A real Prefect server and worker on loopback, each in a process group that ends with the test."""
+"""A real Prefect server and worker on loopback, each in a process group of its own.
+
+For tests and benchmarks; nothing outlives the block that started it.
+"""
 
 import os
 import shutil
@@ -10,9 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
+import psutil
 
 ROOT = Path(__file__).parents[1]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
@@ -24,13 +28,18 @@ _LAUNCH = (
 Value = TypeVar("Value")
 
 
-def wait_for(what: str, look: Callable[[], Value | None], seconds: float = 120) -> Value:
+def wait_for(
+    what: str,
+    look: Callable[[], Value | None],
+    seconds: float = 120,
+    every_seconds: float = 0.5,
+) -> Value:
     """Return what `look` finds, looking again until the deadline."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.5)
+        time.sleep(every_seconds)
     raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
 
 
@@ -64,29 +73,30 @@ def prefect(env: dict[str, str], *arguments: str) -> str:
 
 
 @contextmanager
-def running(env: dict[str, str], log: Path, *arguments: str) -> Iterator[None]:
+def running(env: dict[str, str], log: Path, *arguments: str) -> Iterator[subprocess.Popen]:
     """Keep a command of Prefect running; its whole process group is gone afterwards."""
     command = [sys.executable, "-c", _LAUNCH, PREFECT, *arguments]
-    with log.open("w") as output:
+    with log.open("a") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
+            kill_tree(process.pid)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[dict[str, str]]:
-    """Run a server and yield the environment to reach it."""
-    env = environment(folder)
+def server(folder: Path, env: dict[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """Run a server and yield the environment to reach it: a new one, or `env` once more."""
+    env = env or environment(folder)
     url = env["PREFECT_API_URL"]
     port = url.removesuffix("/api").rsplit(":", 1)[1]
     log = folder / "server.log"
@@ -100,3 +110,67 @@ def server(folder: Path) -> Iterator[dict[str, str]]:
     with running(env, log, "server", "start", "--host", "127.0.0.1", "--port", port):
         wait_for("a healthy server", healthy)
         yield env
+
+
+@contextmanager
+def worker(env: dict[str, str], log: Path) -> Iterator[subprocess.Popen]:
+    """Run a worker of the project's pool."""
+    with running(env, log, "worker", "start", "--pool", "cube-pool", "--type", "process") as it:
+        yield it
+
+
+def install(env: dict[str, str]) -> None:
+    """Put pool, deployments and automations onto the server."""
+    command = [sys.executable, "-m", "flows.install"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and all that it started, at once and without warning."""
+    try:
+        parent = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return
+    for process in [parent, *parent.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def post(env: dict[str, str], path: str, body: dict[str, Any]) -> Any:
+    """Ask the server's API."""
+    answer = httpx.post(f"{env['PREFECT_API_URL']}{path}", json=body, timeout=30)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def flow_runs(env: dict[str, str], *types: str) -> list[dict[str, Any]]:
+    """Return flow runs in states of these types."""
+    return post(env, "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": list(types)}}}})
+
+
+def start_run(env: dict[str, str], deployment: str, parameters: dict[str, Any]) -> str:
+    """Start a run of a deployment and return its id."""
+    url = f"{env['PREFECT_API_URL']}/deployments/name/{deployment}"
+    found = httpx.get(url, timeout=30).raise_for_status().json()
+    body = {"parameters": {**found["parameters"], **parameters}, "state": {"type": "SCHEDULED"}}
+    return post(env, f"/deployments/{found['id']}/create_flow_run", body)["id"]
+
+
+def state_of(env: dict[str, str], flow_run: str) -> dict[str, Any]:
+    """Return the state of a flow run."""
+    url = f"{env['PREFECT_API_URL']}/flow_runs/{flow_run}"
+    return httpx.get(url, timeout=30).raise_for_status().json()["state"]
+
+
+def wait_for_end(env: dict[str, str], flow_run: str, *ends: str, seconds: float = 600) -> dict:
+    """Return the state a flow run ends in: one of `ends`, by default any that is final."""
+    names = ends or ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
+
+    def ended() -> dict[str, Any] | None:
+        state = state_of(env, flow_run)
+        return state if state["name"] in names else None
+
+    return wait_for(f"the end of {flow_run}", ended, seconds)

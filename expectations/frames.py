@@ -67,12 +67,10 @@ def dialogues_frame(corpus: Corpus) -> pd.DataFrame:
     """Return one row a dialogue.
 
     Columns: row, dialogue, source, answered_turns, distinct_answers_share (1: none is repeated),
-    without_context_share (of the turns that stand alone), in_order (turn numbers rise).
+    in_order (turn numbers rise).
     """
     pairs = corpus.pairs.filter(corpus.pairs["dialogue"].is_valid())
     frame = pairs.select(["dialogue", "turn", "answer", "source"]).to_pandas()
-    lengths = pc.list_value_length(pairs["context"]).fill_null(0)
-    frame["alone"] = lengths.to_numpy() == 0
     frame["rises"] = frame.groupby("dialogue", sort=False)["turn"].diff().fillna(1) > 0
     groups = frame.groupby("dialogue", sort=False)
     counts = groups.size()
@@ -83,7 +81,6 @@ def dialogues_frame(corpus: Corpus) -> pd.DataFrame:
             "source": groups["source"].first().to_numpy(),
             "answered_turns": counts.to_numpy(),
             "distinct_answers_share": (groups["answer"].nunique() / counts).to_numpy(),
-            "without_context_share": groups["alone"].mean().to_numpy(),
             "in_order": groups["rises"].all().to_numpy(),
         }
     )

@@ -138,7 +138,6 @@ def test_dialogues_are_one_row_each(tmp_path):
     assert frame["dialogue"].tolist() == ["rows/a", "rows/b"]
     assert frame["answered_turns"].tolist() == [2, 3]
     assert frame["distinct_answers_share"].tolist() == [1, pytest.approx(1 / 3)]
-    assert frame["without_context_share"].tolist() == [0.5, pytest.approx(1 / 3)]
     assert frame["in_order"].all()
     assert failures(validate(frame, load_suite("dialogues"))) == {"distinct_answers_share": [1]}
 
