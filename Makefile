@@ -9,10 +9,10 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format lock bench-data bench-quality clean
+.PHONY: help install demo test test-all check format lock bench-data bench-quality bench-orchestration bench-drift drills clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
 install: $(READY)  ## Create .venv from requirements.lock (nothing to do the second time)
 
@@ -48,6 +48,15 @@ bench-data: $(READY)  ## Ingest, encoding, cache and memory: table and JSON
 
 bench-quality: $(READY)  ## The cube against every baseline on DATA, five seeds
 	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(ARGS)
+
+bench-orchestration: $(READY)  ## Nights in a row on a real server and worker: what they cost besides work
+	$(BIN)/python -m benchmarks.orchestration $(ARGS)
+
+bench-drift: $(READY)  ## False and missed alarms of drift: ARGS="--same A.jsonl --other B.jsonl"
+	$(BIN)/python -m benchmarks.drift $(ARGS)
+
+drills: $(READY)  ## Failure drills: kill, restart, fill the disk, cancel; nothing may be lost
+	$(BIN)/pytest tests/flows/test_drills.py
 
 lock: $(READY)  ## Pin what .venv holds now
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | LC_ALL=C sort -f > requirements.lock

@@ -56,21 +56,36 @@ def monitor_drift(config: Config) -> dict[str, Any]:
 def _watch(config: Config, folder: Path, run: "Run | None") -> dict[str, Any]:
     from cube import storage
 
-    for name in (FILE, PAGE):  # of an earlier time with other recent questions
-        (folder / name).unlink(missing_ok=True)
+    path = folder / FILE
     if not config.data.recent:
+        path.unlink(missing_ok=True)
         note = "No drift was watched: data.recent names no files."
         logger.info(note)
         return {"judged": False, "drifted": False, "note": note, "reference": ""}
-    result = measure_drift(config, folder, run)
-    storage.write_json(folder / FILE, result)
-    logger.log(logging.WARNING if result["drifted"] else logging.INFO, "drift: %s", result["note"])
+    known = storage.read_json(path) if path.is_file() else None
+    result = measure_drift(config, folder, run, known)
+    if result is known:
+        logger.info("drift: measured before on the same questions: %s", result["note"])
+    else:
+        storage.write_json(path, result)
+        level = logging.WARNING if result["drifted"] else logging.INFO
+        logger.log(level, "drift: %s", result["note"])
     _publish(config, folder, result)
     return {key: result[key] for key in ("judged", "drifted", "note", "reference")}
 
 
-def measure_drift(config: Config, folder: Path, run: "Run | None") -> dict[str, Any]:
-    """Return the content of drift.json, and write the page where drift was judged."""
+def measure_drift(
+    config: Config, folder: Path, run: "Run | None", known: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Return the content of drift.json, and write the page where drift was judged.
+
+    Args:
+        config: names the recent questions and how to judge them.
+        folder: where the page goes.
+        run: what to compare with while there is no champion.
+        known: an earlier result, returned as it is where nothing it depends on changed.
+    """
+    from cube import storage
     from cube.drift.samples import (
         champion_of,
         quality,
@@ -82,15 +97,19 @@ def measure_drift(config: Config, folder: Path, run: "Run | None") -> dict[str, 
     champion, note = champion_of(config)
     reference = reference_questions(config, champion, run)
     if reference is None:
-        return _not_judged(0, 0, f"{note}There is nothing to compare with.")
+        return _not_judged("", 0, 0, f"{note}There is nothing to compare with.")
     try:
         current = recent_questions(config)
     except CubeError as error:  # the log may be missing: that is no reason not to train
-        return _not_judged(len(reference.vectors), 0, f"{note}No recent questions: {error}")
+        return _not_judged("", len(reference.vectors), 0, f"{note}No recent questions: {error}")
+    settings = config.drift.model_dump(mode="json")
+    inputs = storage.digest_of([current.name, reference.name, settings])
+    if known is not None and known["inputs"] == inputs:
+        return known
     fewest = min(len(current.vectors), len(reference.vectors))
     if fewest < config.drift.min_rows:
         return _not_judged(
-            len(reference.vectors), len(current.vectors),
+            inputs, len(reference.vectors), len(current.vectors),
             f"{note}Not judged: {len(current.vectors)} recent and {len(reference.vectors)} "
             f"reference questions, at least {config.drift.min_rows} of each are needed.",
         )  # fmt: skip
@@ -99,7 +118,8 @@ def measure_drift(config: Config, folder: Path, run: "Run | None") -> dict[str, 
     if fall := quality(config, champion, current):
         judgements.append(fall)
     history = _show(config, folder, judgements, current, reference)
-    return {**_result(judgements, current, reference, note), "history": history}
+    result = _result(judgements, current, reference, note)
+    return {**result, "inputs": inputs, "history": history}
 
 
 def compare(current: "Sample", reference: "Sample", config: DriftConfig) -> "list[Judgement]":
@@ -171,8 +191,9 @@ def _result(
     }
 
 
-def _not_judged(reference_rows: int, current_rows: int, note: str) -> dict[str, Any]:
+def _not_judged(inputs: str, reference_rows: int, current_rows: int, note: str) -> dict[str, Any]:
     return {
+        "inputs": inputs,
         "judged": False,
         "drifted": False,
         "score": None,

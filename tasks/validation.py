@@ -9,12 +9,15 @@ from tasks.artifacts import publish_link, publish_markdown, publish_table
 from tasks.common import open_run, step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from cube.runs import Run
 
 logger = logging.getLogger(__name__)
 
+_SHIPPED = Path(__file__).parent.parent / "expectations"
 _SUITES = ("records", "pairs", "dialogues", "embeddings", "curves")
 
 
@@ -26,10 +29,14 @@ _SUITES = ("records", "pairs", "dialogues", "embeddings", "curves")
 )
 def validate_records(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, success, rows and the number of failed expectations."""
-    from expectations import records_frame
-
     opened = open_run(run)
-    return _check(opened, "records", records_frame(opened.corpus))
+
+    def frame() -> "pd.DataFrame":
+        from expectations import records_frame
+
+        return records_frame(opened.corpus)
+
+    return _check(opened, "records", opened.facts["corpus"], frame)
 
 
 @step(
@@ -40,10 +47,14 @@ def validate_records(run: dict[str, str]) -> dict[str, Any]:
 )
 def validate_pairs(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, success, rows and the number of failed expectations."""
-    from expectations import pairs_frame
-
     opened = open_run(run)
-    return _check(opened, "pairs", pairs_frame(opened.corpus))
+
+    def frame() -> "pd.DataFrame":
+        from expectations import pairs_frame
+
+        return pairs_frame(opened.corpus)
+
+    return _check(opened, "pairs", opened.facts["corpus"], frame)
 
 
 @step(
@@ -54,10 +65,14 @@ def validate_pairs(run: dict[str, str]) -> dict[str, Any]:
 )
 def validate_dialogues(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, success, rows and the number of failed expectations."""
-    from expectations import dialogues_frame
-
     opened = open_run(run)
-    return _check(opened, "dialogues", dialogues_frame(opened.corpus))
+
+    def frame() -> "pd.DataFrame":
+        from expectations import dialogues_frame
+
+        return dialogues_frame(opened.corpus)
+
+    return _check(opened, "dialogues", opened.facts["corpus"], frame)
 
 
 @step(
@@ -68,12 +83,15 @@ def validate_dialogues(run: dict[str, str]) -> dict[str, Any]:
 )
 def validate_embeddings(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, success, rows and the number of failed expectations."""
-    from expectations import embeddings_frame
-
     opened = open_run(run)
-    kinds = [kind for batch in opened.corpus.iter_texts() for kind in batch["kind"].to_pylist()]
-    unit_length = opened.config.teacher.normalize
-    return _check(opened, "embeddings", embeddings_frame(opened.vectors, kinds, unit_length))
+
+    def frame() -> "pd.DataFrame":
+        from expectations import embeddings_frame
+
+        kinds = [kind for batch in opened.corpus.iter_texts() for kind in batch["kind"].to_pylist()]
+        return embeddings_frame(opened.vectors, kinds, opened.config.teacher.normalize)
+
+    return _check(opened, "embeddings", opened.facts["vectors"], frame)
 
 
 @step(
@@ -85,23 +103,41 @@ def validate_embeddings(run: dict[str, str]) -> dict[str, Any]:
 def validate_curves(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, success, rows and the number of failed expectations."""
     from cube.steps import read_metrics
-    from expectations import curves_frame
 
     opened = open_run(run)
-    return _check(opened, "curves", curves_frame(read_metrics(opened)))
+    events = read_metrics(opened)
+
+    def frame() -> "pd.DataFrame":
+        from expectations import curves_frame
+
+        return curves_frame(events)
+
+    return _check(opened, "curves", storage.digest_of(events), frame)
 
 
-def _check(run: "Run", name: str, frame: "pd.DataFrame") -> dict[str, Any]:
+def _check(
+    run: "Run", name: str, identity: str, make_frame: "Callable[[], pd.DataFrame]"
+) -> dict[str, Any]:
+    """Check a frame against its suite, unless the same data met the same suite before."""
+    source = run.config.validation.suites.get(name, _SHIPPED / f"{name}.json")
+    text = source.read_text("utf-8") if source.is_file() else ""
+    inputs = storage.digest_of([identity, text, run.config.validation.data_docs])
+    done = run.read(f"validation/{name}.json")
+    if done is not None and done["success"] and done["inputs"] == inputs:
+        logger.info("%s: this data met this suite before, nothing to check", name)
+        return _summary(name, done)
+    # Great Expectations takes seconds to import: only where there is something to check.
     from expectations import describe_failures, load_suite, require_success, validate
 
+    frame = make_frame()
     if frame.empty:
         logger.info("%s: none to validate", name)
         return {"suite": name, "success": True, "rows": 0, "warnings": 0}
-    suite = load_suite(run.config.validation.suites.get(name, name))
+    suite = load_suite(source)
     folder = run.folder / "validation"
     docs = folder / "data_docs" / name if run.config.validation.data_docs else None
     result = validate(frame, suite, docs, folder / f"{name}-failing.jsonl")
-    run.write(f"validation/{name}.json", result)
+    run.write(f"validation/{name}.json", {**result, "inputs": inputs})
     page = _write_page(run)
     _publish(run, name, result, page)
     for sentence in describe_failures(result, ("warning", "info")):
@@ -109,9 +145,14 @@ def _check(run: "Run", name: str, frame: "pd.DataFrame") -> dict[str, Any]:
     for sentence in describe_failures(result, ("critical",)):
         logger.error("%s", sentence)
     require_success(result, suite.path, page)
+    summary = _summary(name, result)
+    logger.info("%s: %d rows, %d of %d expectations not met", name, result["rows"],
+                summary["warnings"], len(result["expectations"]))  # fmt: skip
+    return summary
+
+
+def _summary(name: str, result: dict[str, Any]) -> dict[str, Any]:
     failed = sum(not e["success"] for e in result["expectations"])
-    logger.info("%s: %d rows, %d of %d expectations met", name, result["rows"],
-                len(result["expectations"]) - failed, len(result["expectations"]))  # fmt: skip
     return {"suite": name, "success": True, "rows": result["rows"], "warnings": failed}
 
 

@@ -70,5 +70,4 @@ def judge_properties(
 
 
 def _distance(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " m"]) -> float:
-    statistic, _ = ks_2samp(a, b, method="asymp")
-    return float(statistic)
+    return float(ks_2samp(a, b, method="asymp")[0])  # type: ignore[arg-type]

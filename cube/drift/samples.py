@@ -20,7 +20,7 @@ class Sample:
     """Questions of one time.
 
     Attributes:
-        name: whose they are.
+        name: whose they are, and which: equal names are equal questions.
         vectors: shape (questions, dim).
         texts: the questions, in the same order; empty where they are not known any more.
         pairs: vectors of questions and answers, both of shape (pairs, dim).
@@ -45,7 +45,7 @@ def recent_questions(config: Config) -> Sample:
     teacher = config.teacher
     if not len(rows) and teacher.query_prompt == teacher.passage_prompt:
         rows = np.arange(corpus.num_texts)  # bare texts: questions nobody has answered yet
-    return Sample("recent", vectors.rows(rows), corpus.texts(rows), pairs)
+    return Sample(f"recent {vectors.digest}", vectors.rows(rows), corpus.texts(rows), pairs)
 
 
 def champion_of(config: Config) -> tuple[SavedCube | None, str]:
@@ -65,7 +65,7 @@ def reference_questions(
 ) -> Sample | None:
     """Return the champion's training questions, or without one those of the run itself."""
     trained = run
-    name = "training questions of this run"
+    name = f"training questions of {run.run_id}" if run is not None else ""
     if champion is not None:
         trained = run_of(config, champion)
         name = f"champion {champion.folder.name}"

@@ -91,7 +91,7 @@ def test_questions_nobody_answered_yet_can_be_watched(tiny_config, tmp_path):
     run = prepare(changed(tiny_config, data=data))
     assert watch_drift.fn(run)["drifted"]
     drift = Run(Path(run["folder"])).read("drift/drift.json")
-    assert (drift["current_rows"], drift["reference"]) == (40, "training questions of this run")
+    assert (drift["current_rows"], drift["reference"]) == (40, f"training questions of {run['id']}")
     assert (Path(run["folder"]) / "drift" / "drift.html").is_file()
 
 
