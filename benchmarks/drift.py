@@ -44,7 +44,7 @@ def main() -> int:
     ]
     for row in rows:
         print(f"{row['what']:32} {row['alarms']:3} of {row['of']:3}  {row['seconds']:6.1f} s  "
-              f"{row['by']}")  # fmt: skip
+              f"{row['by']}", flush=True)  # fmt: skip
     if options.json:
         storage.write_json(options.json, rows)
     return int(any(row["alarms"] != row["expected"] for row in rows))

@@ -1,6 +1,5 @@
 """The nightly deployment for real: server, pool, worker, schedule, automation, one run."""
 
-import json
 from typing import Any
 
 import httpx
@@ -10,34 +9,73 @@ from benchmarks.servers import (
     flow_runs,
     install,
     post,
-    prefect,
     server,
+    start_run,
     wait_for,
+    wait_for_end,
     worker,
 )
+from cube.registry import Registry
 from cube.runs import Run
 from tests.flows.project import make_project
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_nightly_deployment(tmp_path):
+def test_from_a_night_to_a_training_for_drift(tmp_path):
+    """Every deployment in the order a person meets them: night, promotion, drift, retraining."""
     (tmp_path / "project").mkdir()
     config = make_project(tmp_path / "project")
+    settings = {"config_file": str(config)}
     with server(tmp_path) as env:
         install(env)
         install(env)  # again: what is there is brought up to date
         check_deployments(env)
         with worker(env, tmp_path / "worker.log"):
-            parameters = f"config_file={json.dumps(str(config))}"
-            prefect(env, "deployment", "run", "train-cube/nightly", "--param", parameters)
-            ended = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-            (run,) = wait_for("the run's end", lambda: flow_runs(env, *ended), seconds=600)
-        assert run["state"]["name"] == "Completed", (tmp_path / "worker.log").read_text("utf-8")
-        check_artifacts(env, run["id"])
-    (folder,) = (tmp_path / "project" / "home" / "runs").iterdir()
-    assert Run(folder).read("published.json")["version"]
+            for name in ("ingest-data", "embed-corpus", "validate-data"):
+                assert ends(env, f"{name}/by-hand", settings) == "Completed"
+            assert ends(env, "evaluate-cube/by-hand", settings) == "Failed"  # not trained yet
+            night = start_run(env, "train-cube/nightly", settings)
+            assert wait_for_end(env, night)["name"] == "Completed"
+            check_artifacts(env, night)
+            (folder,) = (tmp_path / "project" / "home" / "runs").iterdir()
+            version = Run(folder).read("published.json")["version"]
+            check_promotion(env, settings, version, Run(folder))
+            assert ends(env, "evaluate-cube/by-hand", settings) == "Completed"
+            check_drift(env, settings)
     assert (folder / "report" / "index.html").is_file()
+    drift = folder.parents[1] / "drift"
+    assert (drift / "small" / "latest" / "drift.html").is_file()
+    assert any((drift / "workspace").rglob("snapshots/*"))
+
+
+def ends(env: dict[str, str], deployment: str, parameters: dict[str, Any]) -> str:
+    return wait_for_end(env, start_run(env, deployment, parameters))["name"]
+
+
+def check_promotion(env: dict[str, str], settings: dict[str, Any], version: str, run: Run) -> None:
+    wanted = {**settings, "version": version, "reason": "for the test"}
+    registry = Registry(run.config.home, "small")
+    if not run.read("published.json")["promoted"]:
+        assert ends(env, "promote-cube/by-hand", wanted) == "Failed"
+        assert registry.champion() is None
+    wanted["against_the_gate"] = True
+    assert ends(env, "promote-cube/by-hand", wanted) == "Completed"
+    assert registry.champion() == version
+    assert ends(env, "promote-cube/by-hand", {**wanted, "version": "19990101-00"}) == "Failed"
+
+
+def check_drift(env: dict[str, str], settings: dict[str, Any]) -> None:
+    """The newest questions of the demo are about other topics: the automation must train."""
+    assert ends(env, "monitor-drift/hourly", settings) == "Completed"
+    url = f"{env['PREFECT_API_URL']}/deployments/name/train-cube/on-drift"
+    deployment = httpx.get(url, timeout=30).json()["id"]
+
+    def begun() -> list[dict[str, Any]]:
+        return post(env, "/flow_runs/filter", {"deployments": {"id": {"any_": [deployment]}}})
+
+    (run,) = wait_for("a training for drift", begun)
+    httpx.delete(f"{env['PREFECT_API_URL']}/flow_runs/{run['id']}", timeout=30)  # of the default
 
 
 def check_deployments(env: dict[str, str]) -> None:
