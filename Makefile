@@ -11,10 +11,10 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format lock peers clean bench-data bench-evaluation bench-memory bench-optim bench-quality bench-resume bench-speed
+.PHONY: help install demo test test-all check format lock peers clean bench-data bench-drift bench-evaluation bench-memory bench-optim bench-orchestration bench-quality bench-resume bench-speed drills
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
 install: $(READY)  ## Create .venv from requirements.lock (nothing to do the second time)
 
@@ -74,6 +74,15 @@ bench-memory: $(READY)  ## Peak memory and step time at 10 thousand, 1 and 5 mil
 
 bench-optim: $(READY)  ## The trainer against a plain loop: samples a second, memory, MRR
 	$(BIN)/python -m benchmarks.optim $(ARGS)
+
+bench-orchestration: $(READY)  ## Nights in a row on a real server and worker: what they cost besides work
+	$(BIN)/python -m benchmarks.orchestration $(ARGS)
+
+bench-drift: $(READY)  ## False and missed alarms of drift: ARGS="--same A.jsonl --other B.jsonl"
+	$(BIN)/python -m benchmarks.drift $(ARGS)
+
+drills: $(READY)  ## Failure drills: kill, restart, fill the disk, cancel; nothing may be lost
+	$(BIN)/pytest tests/flows/test_drills.py
 
 lock: $(READY)  ## Pin what .venv holds now
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | LC_ALL=C sort -f > requirements.lock

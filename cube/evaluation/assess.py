@@ -158,13 +158,13 @@ def _turn_encoder(run: Run) -> EncodeTurns | None:
 
     def combine(turns: list[list[int]]) -> np.ndarray:
         rows = (experiment.gather(np.array(some)) for some in turns)
-        return np.stack([combine_turns(some, data.context_decay, normalize) for some in rows])
+        return np.stack([combine_turns(some, data.context_weights, normalize) for some in rows])
 
     def join(turns: list[list[int]]) -> np.ndarray:
         joined = ["\n".join(run.corpus.texts(np.array(some))) for some in turns]
         return Teacher(run.config.teacher).encode(joined, "query")
 
-    return {"last": None, "decayed": combine, "joined": join}[data.context]
+    return {"last": None, "weighted": combine, "joined": join}[data.context]
 
 
 def _learning_curve(run: Run, judged: Judged) -> dict[str, Any] | None:

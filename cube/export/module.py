@@ -40,10 +40,12 @@ class CubeModule(Module):
         )
 
     @classmethod
-    def load(cls, model_name_or_path: str, subfolder: str = "", **kwargs: Any) -> Self:
+    def load(  # pyright: ignore[reportIncompatibleMethodOverride] - as the library's own modules
+        cls, model_name_or_path: str, subfolder: str = "", **kwargs: Any
+    ) -> Self:
         """Load what `save` wrote, from a folder or the hub."""
-        known = {"token", "cache_folder", "revision", "local_files_only"}
-        where = {"subfolder": subfolder, **{k: v for k, v in kwargs.items() if k in known}}
+        known = ("token", "cache_folder", "revision", "local_files_only")
+        where = {"subfolder": subfolder} | {k: kwargs[k] for k in known if k in kwargs}
         config = cls.load_config(model_name_or_path, **where)
         weights = cls.load_file_path(model_name_or_path, "model.safetensors", **where)
         assert weights is not None

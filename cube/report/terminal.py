@@ -32,7 +32,7 @@ def print_profile(run: Run) -> None:
         each = f"{1000 * row['seconds'] / calls:.2f}" if calls else ""
         share = f"{row['share']:.1%}"
         table.add_row(row["part"], f"{row['seconds']:.2f}", share, str(calls or ""), each)
-    _console().print(table)
+    console().print(table)
 
 
 def print_evaluation(evaluation: dict[str, Any]) -> None:
