@@ -206,8 +206,14 @@ def ask(
     """
     from cube.pipeline import TextPipeline
 
-    for phrase in TextPipeline(model).ask(question, context, count):
+    reply = TextPipeline(model).ask(question, context, count)
+    for phrase in reply.phrases:
         sys.stdout.write(f"{phrase.score:.3f}  {phrase.text}\n")
+    if reply.probability is not None:
+        judgement = "" if reply.confident else "no confident answer: "
+        sys.stderr.write(
+            f"{judgement}the first is right with probability {reply.probability:.2f}\n"
+        )
 
 
 @app.command

@@ -5,7 +5,8 @@ centring.safetensors  mean question and mean answer of the training data
 config.json         core, dimension, teacher and its fingerprints, what it was trained on
 README.md           the model card
 bank/               texts and vectors of the training answers (absent without texts)
-reference.npy       a sample of training questions, for drift
+reference.npy       a sample of training questions, for drift and novelty
+confidence.json     when to trust an answer (absent with too few validation questions)
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from safetensors.torch import save as dump_weights
 from cube import __version__, storage
 from cube.config import CoreConfig, TeacherConfig
 from cube.errors import ModelError
+from cube.evaluation.confidence import Confidence
 from cube.evaluation.experiment import Centre
 from cube.lattice.core import Cube
 from cube.teacher.encoder import Teacher
@@ -70,6 +72,11 @@ class SavedCube:
         texts = pq.read_table(self.folder / "bank" / "texts.parquet")["text"].to_pylist()
         return texts, np.load(self.folder / "bank" / "vectors.npy", allow_pickle=False)
 
+    def confidence(self) -> Confidence | None:
+        """Return when to trust an answer; None if there was too little to learn it from."""
+        path = self.folder / "confidence.json"
+        return Confidence.from_json(storage.read_json(path)) if path.is_file() else None
+
     def reference(self) -> np.ndarray:
         """Return the sample of training questions, shape (rows, dim)."""
         return np.load(self.folder / "reference.npy", allow_pickle=False)
@@ -84,6 +91,7 @@ def save_model(
     trained_on: dict[str, Any],
     card: str,
     bank: tuple[list[str], np.ndarray] | None = None,
+    confidence: Confidence | None = None,
 ) -> None:
     """Write a model folder whole; an older one of that name is replaced."""
     import shutil
@@ -109,6 +117,8 @@ def save_model(
         storage.write_json(temporary / "config.json", config)
         storage.write_bytes(temporary / "README.md", card.encode())
         np.save(temporary / "reference.npy", reference)
+        if confidence is not None:
+            storage.write_json(temporary / "confidence.json", confidence.to_json())
         if bank is not None:
             (temporary / "bank").mkdir()
             texts, vectors = bank

@@ -18,7 +18,10 @@ from cube.data.corpus import Corpus, build_corpus
 from cube.data.splits import Split
 from cube.errors import DataError
 from cube.evaluation.assess import evaluate
+from cube.evaluation.confidence import fit_confidence
 from cube.evaluation.experiment import Experiment
+from cube.evaluation.headroom import check_labels, headroom, look_ahead
+from cube.evaluation.leaks import check_leaks, find_leaks, leaks_to_json
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, save_model
 from cube.registry import Registry, judgement_of
@@ -44,6 +47,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_LEAKS_SHOWN = 10
+
 
 def ingest(config: Config, sources: list[str] | None = None) -> Corpus:
     """Read the sources into a corpus."""
@@ -66,7 +71,27 @@ def start_run(config: Config, corpus: Corpus, vectors: Vectors) -> Run:
     """Open the run of this config on these vectors, and check that it can be trained and judged."""
     run = open_run(config, corpus, vectors)
     _check_splits(run.experiment)
+    _look_ahead(run)
     return run
+
+
+def _look_ahead(run: Run) -> None:
+    """Write outlook.json, what can be known before training; refuse a leak between the splits."""
+    if run.read("outlook.json") is not None:
+        return
+    experiment, limit = run.experiment, run.config.evaluation.max_leaked_share
+    leaks = find_leaks(experiment)
+    check_leaks(leaks, limit)
+    shown = [experiment.questions[pairs[:_LEAKS_SHOWN]] for pairs in (leaks.leaked, leaks.copies)]
+    outlook = look_ahead(experiment)
+    found = {
+        "leaks": leaks_to_json(leaks, limit, *(run.corpus.texts(rows) for rows in shown)),
+        "headroom": headroom(outlook, experiment),
+        "label_check": check_labels(outlook),
+    }
+    for name in ("headroom", "label_check"):
+        logger.info("%s", found[name]["sentence"])
+    run.write("outlook.json", found)
 
 
 def _check_splits(experiment: Experiment) -> None:
@@ -117,8 +142,7 @@ def _timings(run: Run, result: TrainingResult, seconds: float) -> dict[str, Any]
 def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
     experiment = run.experiment
     train_pairs = experiment.splits == Split.TRAIN
-    questions = np.unique(experiment.questions[train_pairs])
-    keep = np.random.default_rng(0).permutation(len(questions))[:REFERENCE_ROWS]
+    reference = experiment.reference_questions(REFERENCE_ROWS)
     answers = np.unique(experiment.answers[train_pairs])
     trained_on = {
         "run": run.run_id,
@@ -133,11 +157,12 @@ def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
         run.folder / "model",
         cube,
         experiment.centre,
-        experiment.gather(questions[np.sort(keep)]),
+        reference,
         Teacher(run.config.teacher),
         trained_on,
         model_card(run.config.name, cube, trained_on, run.config.teacher.model),
         bank=(run.corpus.texts(answers), experiment.gather(answers)),
+        confidence=fit_confidence(cube, experiment, reference),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from cube.config.data import DataConfig
-from cube.config.section import Section
+from cube.config.section import Section, Share
 from cube.config.training import CoreConfig, TrainingConfig
 from cube.storage import digest_of
 
@@ -64,6 +64,13 @@ class EvaluationConfig(Section):
         default=2, ge=0, le=20, description="further trainings to measure stability"
     )
     gate: GateConfig = GateConfig()
+    learning_curve: bool = Field(
+        default=True,
+        description="also train on a quarter and a half, to tell what more data brings",
+    )
+    max_leaked_share: Share = Field(
+        default=0.01, description="of test pairs with a near copy in training; more fails the run"
+    )
 
 
 class DriftConfig(Section):
