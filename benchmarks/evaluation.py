@@ -19,7 +19,7 @@ from benchmarks.machine import peak_bytes
 from cube import storage
 from cube.config import CoreConfig, EvaluationConfig
 from cube.data.splits import Split
-from cube.evaluation.baselines import cube_system, untrained_baselines, untrained_random
+from cube.evaluation.baselines import cube_system, untrained_baselines
 from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Centre, Experiment
 from cube.lattice.core import Cube
