@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format lock bench-data bench-quality clean
+.PHONY: help install demo test test-all check format lock bench-data bench-evaluation bench-quality clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ format: $(READY)  ## Format the code
 
 bench-data: $(READY)  ## Ingest, encoding, cache and memory: table and JSON
 	$(BIN)/python -m benchmarks.data $(ARGS)
+
+bench-evaluation: $(READY)  ## Time and memory of judging 10,000 questions among 100,000 answers
+	$(BIN)/python -m benchmarks.evaluation $(ARGS)
 
 bench-quality: $(READY)  ## The cube against every baseline on DATA, five seeds
 	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(ARGS)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.machine import peak_bytes
+from benchmarks.machine import machine
 from cube import storage
 from cube.config import CoreConfig, EvaluationConfig
 from cube.data.splits import Split
@@ -55,7 +55,8 @@ def main() -> None:
         "cpus": options.cpus,
         "seconds": seconds,
         "cpu_seconds": used,
-        "peak_bytes": peak_bytes(),
+        "peak_bytes": _peak_bytes(),
+        "machine": machine(),
     }
     storage.write_json(options.out, result)
     print(
@@ -77,20 +78,22 @@ def _experiment(questions: int, answers: int, dimension: int, folder: str) -> Ex
         block[:] = generator.standard_normal(block.shape, np.float32)
     matrix.flush()
     del matrix
-    asked = np.arange(questions)
-    # Every answer is in the bank; the first pairs are the test, the others make up the bank.
-    pairs = max(questions, answers)
+    # Test questions have one right answer each; training pairs put all the others into the bank.
+    asked, rows = np.arange(questions), questions + np.arange(answers)
     zero = np.zeros(dimension, np.float32)
-    splits = np.full(pairs, Split.TRAIN, np.int8)
-    splits[:questions] = Split.TEST
     return Experiment(
         np.load(path, mmap_mode="r", allow_pickle=False),
-        np.resize(asked, pairs),
-        questions + np.resize(generator.permutation(answers), pairs),
-        splits,
+        np.concatenate([asked, rows]),
+        np.concatenate([questions + generator.integers(0, answers, questions), rows]),
+        np.repeat([Split.TEST, Split.TRAIN], [questions, answers]),
         {"all_pairs": asked},
         known_centre=Centre(zero, zero),
     )
+
+
+def _peak_bytes() -> int:
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
 
 if __name__ == "__main__":

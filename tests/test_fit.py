@@ -34,8 +34,7 @@ def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
     assert run("fit", *files, "--out", model, "--seed", 3, *QUICK) == 0
     assert "Promoted" in capsys.readouterr().out
     assert sorted(path.name for path in model.iterdir()) == [
-        "README.md", "centring.safetensors", "confidence.json", "config.json", "model.safetensors",
-        "reference.npy",
+        "README.md", "centring.safetensors", "config.json", "model.safetensors", "reference.npy",
     ]  # fmt: skip
 
     assert run("apply", "--model", model, "--vectors", files[1], "--out", tmp_path / "o.npy") == 0

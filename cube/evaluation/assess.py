@@ -14,7 +14,7 @@ from cube import storage
 from cube.config import CoreConfig
 from cube.data.splits import Split
 from cube.evaluation.advice import recommendations
-from cube.evaluation.baselines import System, all_baselines, cube_system
+from cube.evaluation.baselines import AnySystem, System, all_baselines, cube_system
 from cube.evaluation.confidence import NOVEL, reliability
 from cube.evaluation.dialogue import EncodeTurns, dialogue_measures
 from cube.evaluation.evaluate import (
@@ -27,7 +27,7 @@ from cube.evaluation.examples import find_examples, similarity_histograms
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.failures import failures
 from cube.evaluation.groups import depth_of, groups_of, length_of, script_of
-from cube.evaluation.headroom import name_label_fault
+from cube.evaluation.headroom import refuse_shuffled
 from cube.evaluation.learning_curve import learning_curve
 from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import search
@@ -116,7 +116,7 @@ def _judgement(run: Run, judged: Judged) -> dict[str, Any]:
         values["slices"][name]["groups"] = groups_of(kinds, by_system, run.config.evaluation)
     outlook = run.read("outlook.json")
     if outlook is not None:
-        name_label_fault(values["verdict"], outlook["label_check"])
+        refuse_shuffled(values["verdict"], outlook["label_check"])
     return values
 
 
@@ -136,10 +136,12 @@ def _kinds(run: Run, slice_name: str, questions: np.ndarray) -> dict[str, list[s
     return kinds
 
 
-def _measures(run: Run, judged: Judged, saved: SavedCube, systems: list[System]) -> dict[str, Any]:
+def _measures(
+    run: Run, judged: Judged, saved: SavedCube, systems: list[AnySystem]
+) -> dict[str, Any]:
     """Return what is measured besides ranking the slices."""
-    by_name = {system.name: system for system in systems}
-    compared = [by_name["identity"], by_name["cube"]]
+    maps = [system for system in systems if isinstance(system, System)]
+    compared = [system for system in maps if system.name in ("cube", "identity")]
     return {
         "stability": _stability(run, judged),
         "restoration": _restoration(run, saved.cube),
@@ -207,7 +209,7 @@ def _texts(run: Run, judged: Judged) -> dict[int, str]:
     return dict(zip(rows.tolist(), run.corpus.texts(rows), strict=True))
 
 
-def _baselines(run: Run, cube: Cube) -> list[System]:
+def _baselines(run: Run, cube: Cube) -> list[AnySystem]:
     """Tune all baselines; rival maps are trained to answer alone, which ranks best."""
     training = run.config.training.dialogue_alone()
 

@@ -3,15 +3,17 @@
 Returns plain values, the content of `evaluation.json`; the arrays stay here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cube.config import EvaluationConfig
-from cube.evaluation.baselines import System
+from cube.evaluation.baselines import AnySystem, TextSystem
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import SliceScores, score_slice
+from cube.evaluation.metrics import NUM_TOP, SliceScores, score_slice
+from cube.evaluation.ranking import RetrievalTask, Rows
 from cube.evaluation.significance import Interval, paired_bootstrap
 from cube.evaluation.verdict import judge
 
@@ -22,27 +24,31 @@ _CURVE = tuple(m * 10**e for e in range(7) for m in (1, 2, 5))
 class Judged:
     """All scores of an evaluation, before they become plain values."""
 
-    systems: list[System]
+    systems: Sequence[AnySystem]
     scores: dict[str, dict[str, SliceScores]]  # slice -> system -> scores
     intervals: dict[str, dict[str, Interval]]  # slice -> system -> cube minus system, MRR@10
     headline: str
 
 
 def score_systems(
-    experiment: Experiment, systems: list[System], slice_name: str
+    experiment: Experiment, systems: Sequence[AnySystem], slice_name: str
 ) -> dict[str, SliceScores]:
     """Score systems on one slice, by name."""
     task = experiment.task(slice_name)
-    questions, bank = experiment.gather(task.questions), experiment.bank_vectors
-    mean = experiment.centre.answer
-    return {
-        system.name: score_slice(system.predict(questions), bank, task, mean, system.rank_centred)
-        for system in systems
-    }
+    return {system.name: score_system(experiment, system, task) for system in systems}
+
+
+def score_system(experiment: Experiment, system: AnySystem, task: RetrievalTask) -> SliceScores:
+    """Score one system on one task."""
+    if isinstance(system, TextSystem):
+        return SliceScores(system.rank(task, NUM_TOP), task, closeness=None)
+    predictions = system.predict(experiment.gather(task.questions))
+    bank, mean = Rows(experiment.vectors, task.bank), experiment.centre.answer
+    return score_slice(predictions, bank, task, mean, system.rank_centred)
 
 
 def judge_systems(
-    experiment: Experiment, systems: list[System], config: EvaluationConfig
+    experiment: Experiment, systems: Sequence[AnySystem], config: EvaluationConfig
 ) -> Judged:
     """Score every system on every slice that has questions; "cube" must be among them."""
     scores: dict[str, dict[str, SliceScores]] = {}
@@ -101,7 +107,7 @@ def to_json(judged: Judged, experiment: Experiment, config: EvaluationConfig) ->
             system.name: {
                 "label": system.label,
                 "parameters": system.num_parameters,
-                "ranks_by": "centred cosine" if system.rank_centred else "cosine",
+                "ranks_by": system.ranks_by,
             }
             for system in judged.systems
         },

@@ -1,5 +1,6 @@
 """What is judged: one matrix of vectors, pairs into it, a split, and slices of its test part."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,7 +27,8 @@ class Experiment:
         splits: `Split` of every pair.
         slices: test pairs by slice, as positions among the pairs.
         context: rows of the turns before, by pair; empty where there are none.
-        dialogues: number of the dialogue of every pair, -1 for pairs of none.
+        dialogues: number of the dialogue of every pair, -1 for pairs of none; empty like context.
+        texts: returns the texts of rows; None where there are only vectors.
         known_centre: means to use instead of those of the training pairs.
     """
 
@@ -36,7 +38,8 @@ class Experiment:
     splits: Int[np.ndarray, " pairs"]
     slices: dict[str, np.ndarray]
     context: list[list[int]] = field(default_factory=list)
-    dialogues: Int[np.ndarray, " pairs"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    dialogues: Int[np.ndarray, " _"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    texts: Callable[[Int[np.ndarray, " n"]], list[str]] | None = None
     known_centre: "Centre | None" = None
 
     @classmethod
@@ -51,6 +54,7 @@ class Experiment:
             slice_pairs(corpus.answers, corpus.is_dialogue, splits),
             corpus.pairs["context"].to_pylist(),
             _numbered(corpus.pairs["dialogue"]),
+            corpus.texts,
         )
 
     @cached_property

@@ -3,12 +3,15 @@
 Shapes: Q questions, A answers of the bank, D dimensions, R (question, right answer) pairs.
 """
 
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
 TIE = 1e-6  # scores nearer than this are equal: matrix products differ in the last bits
 _BLOCK_ANSWERS = 16_384  # of the bank, gathered at once (24 MB at 384 dimensions)
@@ -27,7 +30,11 @@ class Rows:
 
     def __getitem__(self, positions: slice | np.ndarray) -> Float[np.ndarray, "n dim"]:
         """Return the vectors at positions."""
-        return np.asarray(self.matrix[self.rows[positions]], np.float32)
+        gathered = np.asarray(self.matrix[self.rows[positions]], np.float32)
+        if isinstance(self.matrix, np.memmap):
+            # Pages of a mapped file that were read stay resident: a large bank would fill memory.
+            self.matrix._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+        return gathered
 
 
 Bank = Float[np.ndarray, "A D"] | Rows
@@ -124,32 +131,52 @@ def search(
     num_top: int = 0,
     prepare: Callable[[np.ndarray], np.ndarray] = lambda vectors: vectors,
 ) -> Ranking:
-    """Rank the bank for every question by the dot product.
-
-    A wrong answer that scores within `TIE` of the best right one ranks before it. Memory does not
-    grow with the bank, whose rows are gathered once, block by block.
+    """Rank the bank for every question by the dot product, see `rank`.
 
     Args:
         predictions: unit vectors.
-        bank: answers.
+        bank: answers, whose rows are gathered once, block by block.
         task: which of them are right.
         num_top: how many of the first answers to return.
         prepare: brings a block of the bank to the unit vectors that are ranked.
     """
-    asked = torch.from_numpy(np.ascontiguousarray(predictions, np.float32))
-    owner = np.repeat(np.arange(len(task)), np.diff(task.bounds))
-    threshold = torch.from_numpy(_best_right(predictions, bank, task, owner, prepare) - TIE)
-    ahead = torch.zeros(len(asked), dtype=torch.int64)
-    num_top = min(num_top, len(bank))
-    top = torch.full((len(asked), num_top), -1)
-    top_scores = torch.full((len(asked), num_top), -torch.inf)
-    for first in range(0, len(bank), _BLOCK_ANSWERS):
-        last = min(first + _BLOCK_ANSWERS, len(bank))
-        block_AD = torch.from_numpy(prepare(bank[first:last]))
+    return rank(_DotProducts(predictions, bank, prepare), task, num_top)
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """Scores of every answer of a bank for every question, computed where they are needed."""
+
+    def of_block(self, first: int, last: int) -> Callable[[slice], Float[Tensor, "q a"]]:
+        """Return what scores a slice of questions against the answers [first, last)."""
+        ...
+
+    def of_pairs(
+        self, questions: Int[np.ndarray, " n"], answers: Int[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " n"]:
+        """Return the scores of single pairs, by position."""
+        ...
+
+
+def rank(scores: Scores, task: RetrievalTask, num_top: int = 0) -> Ranking:
+    """Rank the bank for every question; memory does not grow with the bank.
+
+    A wrong answer that scores within `TIE` of the best right one ranks before it.
+    """
+    num_questions, num_answers = len(task), len(task.bank)
+    owner = np.repeat(np.arange(num_questions), np.diff(task.bounds))
+    threshold = torch.from_numpy(_best_right(scores, task, owner) - TIE)
+    ahead = torch.zeros(num_questions, dtype=torch.int64)
+    num_top = min(num_top, num_answers)
+    top = torch.full((num_questions, num_top), -1)
+    top_scores = torch.full((num_questions, num_top), -torch.inf, dtype=threshold.dtype)
+    for first in range(0, num_answers, _BLOCK_ANSWERS):
+        last = min(first + _BLOCK_ANSWERS, num_answers)
+        score = scores.of_block(first, last)
         rows = max(1, _BLOCK_SCORES // (last - first))
-        for start in range(0, len(asked), rows):
-            here = slice(start, min(start + rows, len(asked)))
-            scores_QA = asked[here] @ block_AD.T
+        for start in range(0, num_questions, rows):
+            here = slice(start, min(start + rows, num_questions))
+            scores_QA = score(here)
             pairs = slice(task.bounds[here.start], task.bounds[here.stop])
             inside = (task.right[pairs] >= first) & (task.right[pairs] < last)
             q = torch.from_numpy(owner[pairs][inside] - start)
@@ -162,28 +189,45 @@ def search(
             if num_top:
                 scores_QA[q, a] -= TIE
                 best = torch.topk(scores_QA, min(num_top, last - first))
-                scores = torch.cat([top_scores[here], best.values], dim=1)
+                found = torch.cat([top_scores[here], best.values], dim=1)
                 positions = torch.cat([top[here], best.indices + first], dim=1)
-                top_scores[here], chosen = torch.topk(scores, num_top)
+                top_scores[here], chosen = torch.topk(found, num_top)
                 top[here] = positions.gather(1, chosen)
     return Ranking((1 + ahead).numpy(), top.numpy(), top_scores.numpy())
 
 
 def _best_right(
-    predictions: np.ndarray,
-    bank: Bank,
-    task: RetrievalTask,
-    owner: np.ndarray,
-    prepare: Callable[[np.ndarray], np.ndarray],
+    scores: Scores, task: RetrievalTask, owner: Int[np.ndarray, " R"]
 ) -> Float[np.ndarray, " Q"]:
     """Return the score of every question's best right answer."""
-    best = np.full(len(task), -np.inf, np.float32)
+    best: np.ndarray | None = None
     for start in range(0, len(owner), _BLOCK_ANSWERS):
         pairs = slice(start, start + _BLOCK_ANSWERS)
-        right = prepare(bank[task.right[pairs]])
-        scores = np.einsum("nd,nd->n", predictions[owner[pairs]], right)
-        np.maximum.at(best, owner[pairs], scores)
-    return best
+        found = scores.of_pairs(owner[pairs], task.right[pairs])
+        if best is None:
+            best = np.full(len(task), -np.inf, found.dtype)
+        np.maximum.at(best, owner[pairs], found)
+    return np.zeros(0, np.float32) if best is None else best
+
+
+@dataclass(frozen=True)
+class _DotProducts:
+    """Scores of unit vectors."""
+
+    predictions: Float[np.ndarray, "Q D"]
+    bank: Bank
+    prepare: Callable[[np.ndarray], np.ndarray]
+
+    def of_block(self, first: int, last: int) -> Callable[[slice], Float[Tensor, "q a"]]:
+        asked_QD = torch.from_numpy(np.ascontiguousarray(self.predictions, np.float32))
+        block_AD = torch.from_numpy(self.prepare(self.bank[first:last]))
+        return lambda here: asked_QD[here] @ block_AD.T
+
+    def of_pairs(
+        self, questions: Int[np.ndarray, " n"], answers: Int[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " n"]:
+        right = self.prepare(self.bank[answers])
+        return np.einsum("nd,nd->n", self.predictions[questions], right).astype(np.float32)
 
 
 def reciprocal_ranks(ranks: Int[np.ndarray, " Q"], cutoff: int = 10) -> Float[np.ndarray, " Q"]:

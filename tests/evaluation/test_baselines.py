@@ -1,5 +1,9 @@
 """Baselines: the closed forms equal their textbook versions, and each learned one is tuned."""
 
+import itertools
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.linalg import orthogonal_procrustes
@@ -9,11 +13,13 @@ from sklearn.linear_model import Ridge
 from cube.config import CoreConfig, EvaluationConfig, StageConfig, TrainingConfig
 from cube.data.splits import Split
 from cube.evaluation.baselines import LABELS, all_baselines, closed_form_baselines, cube_system
+from cube.evaluation.baselines.bm25 import LENGTH_WEIGHTS, SATURATIONS
 from cube.evaluation.baselines.linear import STRENGTHS
 from cube.evaluation.baselines.neighbours import COUNTS, TEMPERATURES
 from cube.evaluation.baselines.trained import RULES, rival_core
 from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
+from cube.evaluation.ranking import TIE
 from cube.lattice.core import Cube
 from cube.training.trainer import Trainer
 
@@ -117,6 +123,50 @@ def test_knn_is_a_weighted_mean_of_the_nearest_answers(experiment):
             expected = (weights[:, :, None] * answers).sum(axis=1)
             errors.append(np.abs(found - expected).max())
     assert min(errors) < 1e-5
+
+
+def test_bm25_ranks_as_its_formula_says(experiment):
+    """Lucene's BM25 in plain Python, over every k1 and b of the grid."""
+    generator = np.random.default_rng(0)
+    words = [f"w{i}" for i in range(40)]
+    texts = [" ".join(generator.choice(words, generator.integers(1, 9))) for _ in range(1_200)]
+    texts[520], texts[1_130] = "Ω", ""  # no known word at all, and no word
+    read = replace(experiment, texts=lambda rows: [texts[row] for row in rows])
+    task = read.task("unseen_answers")
+    answers = [re.findall(r"\w\w+", texts[row]) for row in task.bank]
+    average = np.mean([len(answer) for answer in answers])
+    holds = {word: sum(word in answer for answer in answers) for word in words}
+    idf = {w: np.log(1 + (len(answers) - n + 0.5) / (n + 0.5)) for w, n in holds.items()}
+
+    def score(question, answer, k1, b):
+        held_back = k1 * (1 - b + b * len(answer) / average)
+        counts = [answer.count(word) for word in question]
+        return sum(idf[w] * n / (n + held_back) for w, n in zip(question, counts, strict=True) if n)
+
+    found = find(read, "bm25").rank(task, 10)
+    agreeing = []
+    for k1, b in itertools.product(SATURATIONS, LENGTH_WEIGHTS):
+        scores = np.array([
+            [score(re.findall(r"\w\w+", texts[row]), answer, k1, b) for answer in answers]
+            for row in task.questions[:30]
+        ])  # fmt: skip
+        right = scores[np.arange(30), task.right[:30]]
+        agreeing.append((found.ranks[:30] == (scores >= right[:, None] - TIE).sum(axis=1)).all())
+    assert any(agreeing)
+    assert found.ranks[20] == len(task.bank)  # nothing in common: every other answer is ahead
+
+
+def test_a_ranking_of_texts_is_judged_like_any_other_but_has_no_vectors(experiment):
+    texts = [f"word{row % 600}" for row in range(1_200)]  # every question is its answer
+    read = replace(experiment, texts=lambda rows: [texts[row] for row in rows])
+    systems = systems_of(read)
+    assert [system.name for system in systems[1:]] == list(LABELS)
+    values = to_json(judge_systems(read, systems, CONFIG), read, CONFIG)
+    scores = values["slices"]["unseen_answers"]["scores"]["bm25"]
+    assert scores["mrr@10"] == scores["ndcg@10"] == scores["1-of-100"] == 1
+    assert scores["cosine"] is None
+    assert values["systems"]["bm25"]["ranks_by"] == "BM25"
+    assert values["slices"]["unseen_answers"]["cube_minus"]["bm25"]["high"] < 0
 
 
 @pytest.mark.parametrize("rule", ["low_rank", "mlp"])

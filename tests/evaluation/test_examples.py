@@ -14,7 +14,7 @@ CONFIG = EvaluationConfig(bootstrap_resamples=300)
 
 @pytest.fixture
 def judged(planted_experiment):
-    baselines = closed_form_baselines(planted_experiment)
+    baselines = list(closed_form_baselines(planted_experiment))
     ridge = next(system for system in baselines if system.name == "ridge_raw")
     cube = System("cube", "cube", ridge.predict)
     return judge_systems(planted_experiment, [cube, *baselines], CONFIG)

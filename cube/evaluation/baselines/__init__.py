@@ -3,9 +3,19 @@
 Each learned one gets the care the cube gets: its dials are chosen on validation.
 """
 
+from collections.abc import Iterator
+
+from cube.evaluation.baselines.bm25 import bm25_baseline
 from cube.evaluation.baselines.linear import linear_baselines
 from cube.evaluation.baselines.neighbours import knn_baseline
-from cube.evaluation.baselines.system import LABELS, Predict, System, cube_system
+from cube.evaluation.baselines.system import (
+    LABELS,
+    AnySystem,
+    Predict,
+    System,
+    TextSystem,
+    cube_system,
+)
 from cube.evaluation.baselines.trained import Train, trained_baselines
 from cube.evaluation.baselines.tuning import Tuning
 from cube.evaluation.baselines.untrained import untrained_baselines, untrained_random
@@ -14,8 +24,10 @@ from cube.lattice.core import Cube
 
 __all__ = [
     "LABELS",
+    "AnySystem",
     "Predict",
     "System",
+    "TextSystem",
     "Train",
     "all_baselines",
     "closed_form_baselines",
@@ -26,7 +38,7 @@ __all__ = [
 ]
 
 
-def all_baselines(experiment: Experiment, cube: Cube, train: Train) -> list[System]:
+def all_baselines(experiment: Experiment, cube: Cube, train: Train) -> list[AnySystem]:
     """Return every baseline, tuned on validation.
 
     Args:
@@ -39,11 +51,11 @@ def all_baselines(experiment: Experiment, cube: Cube, train: Train) -> list[Syst
     return sorted(systems, key=lambda system: list(LABELS).index(system.name))
 
 
-def closed_form_baselines(experiment: Experiment) -> list[System]:
-    """Return the baselines that need no gradient."""
+def closed_form_baselines(experiment: Experiment) -> Iterator[AnySystem]:
+    """Yield the baselines that need no gradient, each tuned when its turn comes."""
+    yield from untrained_baselines(experiment.centre)
     tuning = Tuning(experiment)
-    return [
-        *untrained_baselines(experiment.centre),
-        *linear_baselines(experiment, tuning),
-        knn_baseline(experiment, tuning),
-    ]
+    yield from linear_baselines(experiment, tuning)
+    yield knn_baseline(experiment, tuning)
+    if experiment.texts is not None:
+        yield bm25_baseline(experiment.texts, tuning)

@@ -1,7 +1,8 @@
 """Linear maps in closed form: ridge regression, ridge towards the identity, a rotation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -57,9 +58,14 @@ class Moments:
             self.gram += x.T @ x
             self.cross += x.T @ y
 
+    @cached_property
+    def _spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        values, basis = np.linalg.eigh(self.gram)
+        return values, basis
+
     def ridge(self, target: np.ndarray) -> Iterable[np.ndarray]:
         """Yield (gram + penalty I)^-1 target by strength (Hoerl & Kennard 1970)."""
-        values, basis = np.linalg.eigh(self.gram)
+        values, basis = self._spectrum
         projected = basis.T @ target
         for strength in STRENGTHS:
             penalty = strength * values.mean()
@@ -70,12 +76,10 @@ class Moments:
         return AffineMap(self.mean_x, self.mean_y, weights.astype(np.float32), rank_centred)
 
 
-def linear_baselines(experiment: Experiment, tuning: Tuning) -> list[System]:
-    """Return ridge (ranked raw and centred), ridge towards the identity, and Procrustes."""
+def linear_baselines(experiment: Experiment, tuning: Tuning) -> Iterator[System]:
+    """Yield ridge (ranked raw and centred), ridge towards the identity, and Procrustes."""
     centre = experiment.centre
-    none = np.zeros_like(centre.question)
     centred = Moments(experiment, centre.question, centre.answer)
-    plain = Moments(experiment, none, none)
 
     def best(maps: Iterable[AffineMap]) -> AffineMap:
         return max(maps, key=lambda m: tuning.mrr(m(tuning.questions), m.rank_centred))
@@ -84,12 +88,12 @@ def linear_baselines(experiment: Experiment, tuning: Tuning) -> list[System]:
         solutions = centred.ridge(centred.cross)
         return best(centred.map(weights, rank_centred) for weights in solutions)
 
-    return [
-        ridge(False).named("ridge_raw"),
-        ridge(True).named("ridge_centred"),
-        best(_towards_identity(plain, centred)).named("residual_ridge"),
-        centred.map(_rotation(centred.cross), rank_centred=True).named("procrustes"),
-    ]
+    yield ridge(False).named("ridge_raw")
+    yield ridge(True).named("ridge_centred")
+    none = np.zeros_like(centre.question)
+    plain = Moments(experiment, none, none)
+    yield best(_towards_identity(plain, centred)).named("residual_ridge")
+    yield centred.map(_rotation(centred.cross), rank_centred=True).named("procrustes")
 
 
 def _towards_identity(plain: Moments, centred: Moments) -> Iterable[AffineMap]:

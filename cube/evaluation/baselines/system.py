@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from cube.evaluation.ranking import Ranking, RetrievalTask
 from cube.lattice.core import Cube
 
 Predict = Callable[[Float[np.ndarray, "Q D"]], Float[np.ndarray, "Q D"]]
@@ -37,6 +38,30 @@ class System:
     predict: Predict
     rank_centred: bool = False
     num_parameters: int = 0
+
+    @property
+    def ranks_by(self) -> str:
+        """What the bank is sorted by."""
+        return "centred cosine" if self.rank_centred else "cosine"
+
+
+@dataclass(frozen=True)
+class TextSystem:
+    """A ranking of texts: it predicts no vector, so only its ranks can be judged.
+
+    Attributes:
+        rank: ranks a task's bank and returns so many first answers.
+        ranks_by: what the bank is sorted by.
+    """
+
+    name: str
+    label: str
+    rank: Callable[[RetrievalTask, int], Ranking]
+    ranks_by: str
+    num_parameters: int = 0
+
+
+AnySystem = System | TextSystem
 
 
 def baseline(
