@@ -15,7 +15,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from cube import __version__
-from cube.commands import cache, data, models, train
+from cube.commands import cache, data, models, report, train
 from cube.commands.options import ConfigFile, Overrides
 from cube.errors import CubeError
 
@@ -198,17 +198,7 @@ def export(*, model: Path, out: Path) -> None:
     sys.stdout.write(f"Model for sentence-transformers: {out}\n")
 
 
-@app.command
-def report(run: Path) -> None:
-    """Write the HTML report of a run folder again.
-
-    Args:
-        run: run folder, such as var/runs/demo-0123456789.
-    """
-    from cube.report.render import render_report
-    from cube.runs import Run
-
-    sys.stdout.write(f"{render_report(Run(run))}\n")
+app.command(report.report)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ class CubeModule(Module):
     ) -> Self:
         """Load what `save` wrote, from a folder or the hub."""
         known = ("token", "cache_folder", "revision", "local_files_only")
-        where = {"subfolder": subfolder} | {k: kwargs[k] for k in known if k in kwargs}
+        where: dict[str, Any] = {"subfolder": subfolder} | {
+            k: kwargs[k] for k in known if k in kwargs
+        }
         config = cls.load_config(model_name_or_path, **where)
         weights = cls.load_file_path(model_name_or_path, "model.safetensors", **where)
         assert weights is not None
