@@ -1,6 +1,7 @@
 """A trained cube for other programs: one matrix, or a sentence-transformers model.
 
-Both need a linear rule, which plane sweeps and the dense map are: three sweeps are one matrix.
+Both need a linear rule, which the dense map and plane sweeps without gates and hidden layers are:
+three sweeps are one matrix.
 """
 
 from pathlib import Path
@@ -30,7 +31,10 @@ def affine_map(cube: Cube) -> tuple[Float[Tensor, "dim dim"], Float[Tensor, " di
     weight = cube(torch.eye(cube.dimension)) - bias
     probe = torch.randn(64, cube.dimension, generator=torch.Generator().manual_seed(0))
     if (cube(probe) - (probe @ weight + bias)).abs().max() > _TOLERANCE * probe.abs().max():
-        raise ModelError("This cube is not linear: it cannot be written as one matrix.")
+        raise ModelError(
+            "This cube is not linear: it cannot be written as one matrix. Train one with "
+            "core.gated: false and core.hidden: 0 for that."
+        )
     return weight, bias
 
 

@@ -73,7 +73,8 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog)
 def test_the_exported_model_moves_questions_and_leaves_answers(small_config, tmp_path):
     from sentence_transformers import SentenceTransformer
 
-    run = run_all(small_config)
+    linear = small_config.core.model_copy(update={"gated": False})
+    run = run_all(small_config.model_copy(update={"core": linear}))
     export_sentence_transformers(run.folder / "model", tmp_path / "exported")
     exported = SentenceTransformer(str(tmp_path / "exported"), device="cpu")
     texts = ["How do I reset my password?", "Sync is stuck."]
