@@ -24,6 +24,7 @@ from cube.evaluation.baselines import (
 from cube.evaluation.confidence import fit_confidence
 from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
+from cube.evaluation.headroom import check_labels, look_ahead, refuse_shuffled
 from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, SavedCube, save_model
@@ -148,6 +149,7 @@ def fit_vectors(
         data = experiment.training_set
         cube, result = Trainer(config.training, config.core, data, on_event=on_event).train()
         values = _judge(experiment, cube, config)
+        refuse_shuffled(values["verdict"], check_labels(look_ahead(experiment)))
         trained_on = {"pairs": int(counts[Split.TRAIN]), "best_step": result.best_step}
         reference = experiment.reference_questions(REFERENCE_ROWS)
         save_model(

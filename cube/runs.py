@@ -8,6 +8,7 @@ runs/<run id>/
     evaluation.json, validation/, drift/, report/index.html
 """
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -78,19 +79,22 @@ class Run:
         storage.write_json(self.folder / name, value)
 
 
-def open_run(config: Config, corpus: Corpus, vectors: Vectors) -> Run:
+def open_run(config: Config, corpus: Corpus, vectors: Vectors, previous: Run | None = None) -> Run:
     """Return the run of this config on these vectors: a new folder, or the one already there.
 
     The same settings on the same vectors are the same run, so a retry goes on where the last
-    attempt stopped and an unchanged night trains nothing.
+    attempt stopped and an unchanged night trains nothing. A run that extends a previous one is
+    another run than one that began with the larger budget.
     """
-    identity = {
+    identity: dict[str, Any] = {
         "format": FORMAT,
         "vectors": vectors.digest,
         "splits": config.data.splits.model_dump(mode="json"),
         "core": config.core.model_dump(mode="json"),
         "training": config.training.identity(),
     }
+    if previous is not None:
+        identity["extends"] = previous.facts["digest"]
     digest = storage.digest_of(identity)
     run_id = f"{config.name}-{digest[:10]}"
     folder = config.home / "runs" / run_id
@@ -102,7 +106,29 @@ def open_run(config: Config, corpus: Corpus, vectors: Vectors) -> Run:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "corpus": corpus.digest,
         "vectors": vectors.digest,
+        "made_of": made_of(config, corpus, vectors),
+        "extends": None if previous is None else previous.run_id,
         "cube_version": __version__,
     }
     run.write("run.json", {**facts, "cache_hits": vectors.hits, "cache_misses": vectors.misses})
     return run
+
+
+def made_of(config: Config, corpus: Corpus, vectors: Vectors) -> dict[str, Any]:
+    """Return settings and data a run is made of, in the words of the config, to compare two."""
+    return {
+        "data": config.data.model_dump(mode="json"),
+        "sources": {s["file"]: s["sha256"] for s in corpus.manifest["sources"]},
+        "teacher": config.teacher.model_dump(mode="json", exclude={"batch_size", "device"}),
+        "vectors": vectors.digest,
+        "core": config.core.model_dump(mode="json"),
+        "training": config.training.identity(),
+    }
+
+
+def read_metrics(run: Run) -> list[dict[str, Any]]:
+    """Return the events of a run's metrics.jsonl, none if it has not begun to train."""
+    path = run.folder / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -32,6 +32,12 @@ class CoreConfig(Section):
         description="width of a hidden layer relative to the plane; 0: every plane's map is linear",
     )
     channels: int = Field(default=1, ge=1, le=64, description="numbers in a cell of the lattice")
+    memory_pairs: int = Field(
+        default=20_000,
+        ge=0,
+        description="most training pairs to remember beside the core, used only where validation "
+        "gains by it; 0: none",
+    )
     max_parameters: int = Field(
         default=65_000, ge=1, description="of the rules whose size is free (low_rank, mlp)"
     )

@@ -93,20 +93,23 @@ class DriftConfig(Section):
     """When new questions count as different from those the champion was trained on."""
 
     splits: int = Field(
-        default=20, ge=5, description="split halves of the reference for the threshold"
+        default=20, ge=5, description="random parts of the reference the classifier is tried on"
     )
-    quantile: float = Field(
-        default=0.95, gt=0.5, lt=1, description="of their scores: the threshold"
+    deviations: float = Field(
+        default=5,
+        gt=1,
+        description="how many standard deviations above the scores without drift is drift",
     )
     max_rows: int = Field(default=2_000, ge=20, description="rows a side, sampled")
     min_rows: int = Field(default=30, ge=10, description="fewer new questions are not judged")
 
 
 class ValidationConfig(Section):
-    """Which suites of expectations guard the data. Null: the suites the project ships."""
+    """Which suites of expectations guard the data."""
 
-    pairs_suite: Path | None = None
-    embeddings_suite: Path | None = None
+    suites: dict[Literal["records", "pairs", "dialogues", "embeddings", "curves"], Path] = Field(
+        default={}, description="name -> JSON file, in place of the suite the project ships"
+    )
     data_docs: bool = Field(default=False, description="also build Great Expectations' own pages")
 
 

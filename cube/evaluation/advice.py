@@ -62,18 +62,13 @@ def _about_more_data(values: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_serving(values: dict[str, Any]) -> Iterator[str]:
-    confidence, headroom = values["confidence"], values["headroom"]
+    confidence = values["confidence"]
     if confidence and confidence["answered_accuracy"] is not None:
         yield (
             f"Answer only from a probability of {confidence['threshold']:.2f}: "
             f"{confidence['answered_share']:.0%} of test questions are then answered and "
             f"{confidence['answered_accuracy']:.0%} of those answers are right, instead of "
             f"{confidence['accuracy']:.0%} of all."
-        )
-    if headroom and headroom["known_answer_share"] < 0.5:
-        yield (
-            f"Serve with a bank of all answers: only {headroom['known_answer_share']:.0%} of "
-            "validation questions have an answer that training has seen."
         )
     scores = values["slices"][values["headline"]]["scores"]
     ours, theirs = scores["cube"]["hub_skewness"], scores["identity"]["hub_skewness"]
@@ -95,7 +90,7 @@ def _about_parts(values: dict[str, Any]) -> Iterator[str]:
                     f"({against['difference']:+.3f} on {group['questions']} questions)."
                 )
     dialogue = values["dialogue"]
-    if dialogue and dialogue["ablation"] and dialogue["ablation"]["gain"]["low"] <= 0:
+    if dialogue and dialogue["ablation"] and dialogue["ablation"]["gain"]["difference"] <= 0:
         yield (
             "Try data.context: last. With the turns before taken from another dialogue the cube "
             "does no worse, so they do not help."

@@ -27,6 +27,7 @@ from cube.evaluation.examples import find_examples, similarity_histograms
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.failures import failures
 from cube.evaluation.groups import depth_of, groups_of, length_of, script_of
+from cube.evaluation.headroom import refuse_shuffled
 from cube.evaluation.learning_curve import learning_curve
 from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import search
@@ -113,12 +114,9 @@ def _judgement(run: Run, judged: Judged) -> dict[str, Any]:
     for name, by_system in judged.scores.items():
         kinds = _kinds(run, name, by_system["cube"].task.questions)
         values["slices"][name]["groups"] = groups_of(kinds, by_system, run.config.evaluation)
-    labels = (run.read("outlook.json") or {}).get("label_check")
-    if labels and labels["suspicious"]:
-        verdict = values["verdict"]
-        verdict["warnings"] = [labels["sentence"], *verdict["warnings"]]
-        if not verdict["promote"]:
-            verdict["sentence"] += f" {labels['sentence']}"
+    outlook = run.read("outlook.json")
+    if outlook is not None:
+        refuse_shuffled(values["verdict"], outlook["label_check"])
     return values
 
 
@@ -138,10 +136,12 @@ def _kinds(run: Run, slice_name: str, questions: np.ndarray) -> dict[str, list[s
     return kinds
 
 
-def _measures(run: Run, judged: Judged, saved: SavedCube, systems: list[AnySystem]) -> dict[str, Any]:
+def _measures(
+    run: Run, judged: Judged, saved: SavedCube, systems: list[AnySystem]
+) -> dict[str, Any]:
     """Return what is measured besides ranking the slices."""
-    by_name = {s.name: s for s in systems if isinstance(s, System)}
-    compared = [by_name["identity"], by_name["cube"]]
+    maps = [system for system in systems if isinstance(system, System)]
+    compared = [system for system in maps if system.name in ("cube", "identity")]
     return {
         "stability": _stability(run, judged),
         "restoration": _restoration(run, saved.cube),
@@ -158,13 +158,13 @@ def _turn_encoder(run: Run) -> EncodeTurns | None:
 
     def combine(turns: list[list[int]]) -> np.ndarray:
         rows = (experiment.gather(np.array(some)) for some in turns)
-        return np.stack([combine_turns(some, data.context_decay, normalize) for some in rows])
+        return np.stack([combine_turns(some, data.context_weights, normalize) for some in rows])
 
     def join(turns: list[list[int]]) -> np.ndarray:
         joined = ["\n".join(run.corpus.texts(np.array(some))) for some in turns]
         return Teacher(run.config.teacher).encode(joined, "query")
 
-    return {"last": None, "decayed": combine, "joined": join}[data.context]
+    return {"last": None, "weighted": combine, "joined": join}[data.context]
 
 
 def _learning_curve(run: Run, judged: Judged) -> dict[str, Any] | None:
@@ -251,7 +251,5 @@ def _restoration(run: Run, cube: Cube) -> dict[str, Any]:
     stage = next((s for s in run.config.training.stages if s.mode == "autoencoder"), None)
     if stage is not None:
         path = run.folder / "checkpoints" / f"stage-{stage.name}.safetensors"
-        restorer = Cube(cube.dimension, run.config.core)
-        restorer.load_state_dict(load_file(path))
-        cubes["autoencoder"] = restorer
+        cubes["autoencoder"] = Cube.from_state(cube.dimension, cube.config, load_file(path))
     return restoration(run.experiment, cubes, run.config.training)

@@ -27,7 +27,7 @@ class Experiment:
         splits: `Split` of every pair.
         slices: test pairs by slice, as positions among the pairs.
         context: rows of the turns before, by pair; empty where there are none.
-        dialogues: number of the dialogue of every pair, -1 for pairs of none.
+        dialogues: number of the dialogue of every pair, -1 for pairs of none; empty like context.
         texts: returns the texts of rows; None where there are only vectors.
         known_centre: means to use instead of those of the training pairs.
     """
@@ -38,7 +38,7 @@ class Experiment:
     splits: Int[np.ndarray, " pairs"]
     slices: dict[str, np.ndarray]
     context: list[list[int]] = field(default_factory=list)
-    dialogues: Int[np.ndarray, " pairs"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    dialogues: Int[np.ndarray, " _"] = field(default_factory=lambda: np.zeros(0, np.int64))
     texts: Callable[[Int[np.ndarray, " n"]], list[str]] | None = None
     known_centre: "Centre | None" = None
 

@@ -1,5 +1,6 @@
 """Error analysis: which questions fail together, and which misses are the label's fault."""
 
+import math
 import re
 from collections import Counter
 from typing import Any
@@ -82,7 +83,10 @@ def words_of(text: str) -> set[str]:
 
 
 def distinguishing_words(words: list[set[str]], inside: np.ndarray) -> list[str]:
-    """Return the words whose share of texts is most above their share outside.
+    """Return the words that say most about a text being inside: share x log(share / elsewhere).
+
+    These are the terms of the Kullback-Leibler divergence, so words that are frequent everywhere
+    weigh little.
 
     Args:
         words: of every text.
@@ -91,14 +95,13 @@ def distinguishing_words(words: list[set[str]], inside: np.ndarray) -> list[str]
     chosen = set(inside.tolist())
     here = Counter(word for i in chosen for word in words[i])
     everywhere = Counter(word for some in words for word in some)
-    outside = max(1, len(words) - len(chosen))
-    lead = {
-        word: count / len(chosen) - (everywhere[word] - count) / outside
-        for word, count in here.items()
-        if count > 1
-    }
-    ordered = sorted(lead, key=lambda word: (-lead[word], word))
-    return [word for word in ordered if lead[word] > 0][:_NUM_WORDS]
+    outside = len(words) - len(chosen)
+    weight = {}
+    for word, count in here.items():
+        share, elsewhere = count / len(chosen), (everywhere[word] - count + 1) / (outside + 1)
+        if count > 1 and share > elsewhere:
+            weight[word] = share * math.log(share / elsewhere)
+    return sorted(weight, key=lambda word: (-weight[word], word))[:_NUM_WORDS]
 
 
 def _wrong_labels(judged: Judged, experiment: Experiment, texts: Texts) -> list[dict[str, Any]]:

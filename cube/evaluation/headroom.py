@@ -12,9 +12,10 @@ import numpy as np
 from cube.evaluation.baselines import System, untrained_baselines
 from cube.evaluation.baselines.linear import linear_baselines
 from cube.evaluation.baselines.tuning import Tuning
+from cube.evaluation.evaluate import score_system
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import SliceScores, score_slice
-from cube.evaluation.ranking import RetrievalTask, Rows
+from cube.evaluation.metrics import SliceScores
+from cube.evaluation.ranking import RetrievalTask
 from cube.evaluation.significance import Interval, paired_bootstrap
 
 _MOST_QUESTIONS, _MOST_ANSWERS = 2_000, 8_192
@@ -44,7 +45,7 @@ def look_ahead(experiment: Experiment, seed: int = 0) -> Outlook:
         *(s for s in untrained_baselines(experiment.centre) if s.name != "mean_answer"),
         *linear_baselines(experiment, Tuning(experiment)),
     ]
-    scores = {s.name: _score(experiment, s, task) for s in systems}
+    scores = {s.name: score_system(experiment, s, task) for s in systems}
     best = max(systems, key=lambda system: scores[system.name].reciprocal_ranks.mean())
     answers = experiment.gather(task.bank[task.right[task.bounds[:-1]]])
     oracle = System("oracle", "the right answer itself", lambda _: answers)
@@ -53,8 +54,8 @@ def look_ahead(experiment: Experiment, seed: int = 0) -> Outlook:
         scores["identity"],
         scores[best.name],
         best,
-        _score(experiment, oracle, task),
-        _score(experiment, next(s for s in systems if s.name == "identity"), trained),
+        score_system(experiment, oracle, task),
+        score_system(experiment, next(s for s in systems if s.name == "identity"), trained),
     )
 
 
@@ -117,10 +118,32 @@ def check_labels(outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def _score(experiment: Experiment, system: System, task: RetrievalTask) -> SliceScores:
-    predictions = system.predict(experiment.gather(task.questions))
-    bank = Rows(experiment.vectors, task.bank)
-    return score_slice(predictions, bank, task, experiment.centre.answer, system.rank_centred)
+def refuse_shuffled(verdict: dict[str, Any], labels: dict[str, Any]) -> None:
+    """Turn a verdict into a refusal that names the fault, if `check_labels` is suspicious.
+
+    A map can beat the frozen teacher on shuffled pairs too, by centring alone: what it learned
+    beyond that is wrong, so its scores do not speak for it.
+    """
+    refusal = (
+        f"{labels['sentence']} Correct how questions and answers were joined, and train again; "
+        "use the frozen teacher until then."
+    )
+    reason = {
+        "rule": "answers_belong_to_questions",
+        "asks": "training answers nearer to their questions than random ones",
+        "measured": f"contrastive accuracy {labels['training']:.2f}, chance 0.50",
+        "passed": not labels["suspicious"],
+        "refusal": refusal,
+        "use_instead": "identity",
+        "interval": None,
+    }
+    verdict["reasons"] = [*verdict["reasons"], reason]
+    if labels["suspicious"]:
+        verdict |= {
+            "promote": False,
+            "sentence": f"Not promoted: {refusal}",
+            "use_instead": "identity",
+        }
 
 
 def _likely(gain: Interval, room: float) -> Literal["yes", "no", "unsure"]:

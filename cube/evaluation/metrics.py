@@ -16,6 +16,7 @@ from cube.evaluation.ranking import Bank, Ranking, RetrievalTask, reciprocal_ran
 CUTOFFS = (1, 5, 10)
 NUM_TOP = 10  # answers a question retrieves: the deepest cut-off
 _CANDIDATES = 100
+_BLOCK_PAIRS = 8_192
 _MOST_UNIFORMITY_ROWS = 1_000  # all their pairs are compared
 
 
@@ -162,17 +163,30 @@ def score_slice(
         rank_centred: whether this system ranks by the centred cosine instead of the raw one.
     """
     ranking = rank_slice(predictions, bank, task, answer_mean, rank_centred, NUM_TOP)
-    centred = partial(_centred, mean=answer_mean)
+    return SliceScores(ranking, task, _closeness(predictions, bank, task, answer_mean))
+
+
+def _closeness(
+    predictions: np.ndarray, bank: Bank, task: RetrievalTask, mean: np.ndarray
+) -> Closeness:
+    """Compare predictions with right answers, and with as many wrong ones, block by block."""
     owner = np.repeat(np.arange(len(task)), np.diff(task.bounds))
-    wrong = np.roll(task.right, 1 + len(task.right) // 2)  # every prediction with a wrong answer
-    predicted, right = predictions[owner], bank[task.right]
-    closeness = Closeness(
-        cosines=_rowwise(normalized(predicted), normalized(right)),
-        centred_cosines=_rowwise(centred(predicted), centred(right)),
-        random_centred_cosine=float(_rowwise(centred(predicted), centred(bank[wrong])).mean()),
-        uniformity=_uniformity(normalized(predictions[:_MOST_UNIFORMITY_ROWS])),
-    )
-    return SliceScores(ranking, task, closeness)
+    wrong = np.roll(task.right, 1 + len(task.right) // 2)
+    blocks = []
+    for start in range(0, len(owner), _BLOCK_PAIRS):
+        pairs = slice(start, start + _BLOCK_PAIRS)
+        predicted, right = predictions[owner[pairs]], bank[task.right[pairs]]
+        centred = _centred(predicted, mean)
+        blocks.append(
+            (
+                _rowwise(normalized(predicted), normalized(right)),
+                _rowwise(centred, _centred(right, mean)),
+                _rowwise(centred, _centred(bank[wrong[pairs]], mean)),
+            )
+        )
+    cosines, centred_cosines, random_cosines = map(np.concatenate, zip(*blocks, strict=True))
+    sample = normalized(predictions[:_MOST_UNIFORMITY_ROWS])
+    return Closeness(cosines, centred_cosines, float(random_cosines.mean()), _uniformity(sample))
 
 
 def normalized(vectors: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:

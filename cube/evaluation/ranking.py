@@ -3,6 +3,7 @@
 Shapes: Q questions, A answers of the bank, D dimensions, R (question, right answer) pairs.
 """
 
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -29,7 +30,11 @@ class Rows:
 
     def __getitem__(self, positions: slice | np.ndarray) -> Float[np.ndarray, "n dim"]:
         """Return the vectors at positions."""
-        return np.asarray(self.matrix[self.rows[positions]], np.float32)
+        gathered = np.asarray(self.matrix[self.rows[positions]], np.float32)
+        if isinstance(self.matrix, np.memmap):
+            # Pages of a mapped file that were read stay resident: a large bank would fill memory.
+            self.matrix._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+        return gathered
 
 
 Bank = Float[np.ndarray, "A D"] | Rows

@@ -26,7 +26,7 @@ class Target:
             return ""
         return (
             f"The best map measured ({self.ceiling_name}) reaches {self.ceiling:.3f}: over this "
-            f"teacher and these data {self.limit:g} is out of reach, however well a map ranks."
+            f"teacher and these data no map here meets {self.limit:g}, however well it ranks."
         )
 
     @property

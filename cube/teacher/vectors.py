@@ -5,6 +5,7 @@ vectors/<digest>/vectors.npy, manifest.json
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,9 +89,17 @@ def embed_corpus(
         num_combined = storage.read_json(folder / "manifest.json")["context_vectors"]
         return Vectors(folder, hits=corpus.num_texts - num_combined)
     with scratch_folder(folder) as temporary:
-        layout = _Layout(corpus, teacher, home, progress)
-        with (temporary / "vectors.npy").open("wb") as file:
-            dimension = layout.write(file)
+        with ExitStack() as open_files:
+            caches: dict[str, EmbeddingCache] = {
+                role: open_files.enter_context(
+                    EmbeddingCache(cache_path(home, fingerprint, dtype), dtype)
+                )
+                for role, fingerprint in fingerprints.items()
+            }
+            layout = _Layout(corpus, teacher, caches, progress)
+            dimension = layout.write(
+                open_files.enter_context((temporary / "vectors.npy").open("wb"))
+            )
         fill_context_rows(temporary / "vectors.npy", corpus, layout.is_context, teacher)
         storage.sync(temporary / "vectors.npy")
         manifest = {
@@ -122,16 +131,18 @@ class _Layout:
         is_context: rows whose vector is combined from others, left as zeros here.
     """
 
-    def __init__(self, corpus: Corpus, teacher: Teacher, home: Path, progress: Progress | None):
+    def __init__(
+        self,
+        corpus: Corpus,
+        teacher: Teacher,
+        caches: dict[str, EmbeddingCache],
+        progress: Progress | None,
+    ):
         self.encoded = self.hits = 0
         self.fidelity: float | None = None
         self.is_context = np.zeros(corpus.num_texts, bool)
         self._corpus, self._teacher, self._progress = corpus, teacher, progress
-        dtype = teacher.config.dtype
-        self._paths = {
-            role: cache_path(home, fingerprint, dtype)
-            for role, fingerprint in teacher.fingerprints.items()
-        }
+        self._caches = caches
         self._eta = Eta(corpus.num_texts, logger.info)
 
     def write(self, file: IO[bytes]) -> int:
@@ -178,36 +189,35 @@ class _Layout:
     def _role(
         self, batch: pa.RecordBatch, rows: np.ndarray, ids: list[str], role: Role, before: int
     ) -> np.ndarray:
-        teacher = self._teacher
-        with EmbeddingCache(self._paths[role], teacher.config.dtype) as cache:
+        teacher, cache = self._teacher, self._caches[role]
+        matrix, found = cache.get_matrix(ids)
+        lacking = np.flatnonzero(~found)
+        encoded = 0
+        if len(lacking):
+            texts = batch.column("text").take(pa.array(rows[lacking])).to_pylist()
+            done = before + len(ids) - len(lacking)
+            check_fidelity(teacher, cache, texts, role)
+            self._eta.begin(done)
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done += count
+                self._tell(done)
+
+            encoded = encode_missing(
+                cache,
+                lambda some: teacher.encode(some, role),
+                [ids[i] for i in lacking],
+                texts,
+                teacher.config.batch_size,
+                advance,
+            )
             matrix, found = cache.get_matrix(ids)
-            lacking = np.flatnonzero(~found)
-            encoded = 0
-            if len(lacking):
-                texts = batch.column("text").take(pa.array(rows[lacking])).to_pylist()
-                done = before + len(ids) - len(lacking)
-                check_fidelity(teacher, cache, texts, role)
-                self._eta.begin(done)
-
-                def advance(count: int) -> None:
-                    nonlocal done
-                    done += count
-                    self._tell(done)
-
-                encoded = encode_missing(
-                    cache,
-                    lambda some: teacher.encode(some, role),
-                    [ids[i] for i in lacking],
-                    texts,
-                    teacher.config.batch_size,
-                    advance,
-                )
-                matrix, found = cache.get_matrix(ids)
-                if not found.all():
-                    raise DataError(f"{cache.path} loses what is written: check the disk.")
-            cache.count_use(len(ids) - encoded, encoded)
-            if measured := fidelity(cache):
-                self.fidelity = min(measured[0], self.fidelity or 1.0)
+            if not found.all():
+                raise DataError(f"{cache.path} loses what is written: check the disk.")
+        cache.count_use(len(ids) - encoded, encoded)
+        if measured := fidelity(cache):
+            self.fidelity = min(measured[0], self.fidelity or 1.0)
         self.encoded += encoded
         self.hits += len(ids) - encoded
         return matrix

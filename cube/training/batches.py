@@ -84,9 +84,12 @@ class Batches:
 
     def __init__(self, data: TrainingSet, config: TrainingConfig, processes: Processes):
         self._data, self._config, self._processes = data, config, processes
-        # In order of difficulty, for every measure that a stage paces by.
-        paced = {stage.pacing.difficulty for stage in config.stages if stage.pacing}
-        self._orders = {by: easiest_first(data, by, config.seed) for by in paced}
+        # The pairs in order of difficulty, for every measure that a stage paces by.
+        pacings = [stage.pacing for stage in config.stages if stage.pacing is not None]
+        self._orders = {
+            pacing.difficulty: easiest_first(data, pacing.difficulty, config.seed)
+            for pacing in pacings
+        }
 
     def load(self, plan: StepPlan) -> Batch:
         """Gather what a step asks for."""

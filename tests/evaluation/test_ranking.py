@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score, top_k_accuracy_score
 
 from cube.evaluation.metrics import normalized, score_slice
-from cube.evaluation.ranking import RetrievalTask, first_right_ranks, reciprocal_ranks
+from cube.evaluation.ranking import RetrievalTask, Rows, first_right_ranks, reciprocal_ranks
 
 
 def make(seed: int, questions: int = 30, bank: int = 20, dimension: int = 5):
@@ -153,3 +153,13 @@ def test_contrastive_accuracy_of_the_best_and_the_worst():
     for prediction, expected in [([1, 0, 0, 0], 1.0), ([-1, 0, 0, 0], 0.0)]:
         scores = score_slice(np.array([prediction], "f"), bank, task, np.zeros(4, "f"), False)
         assert scores.summary()["contrastive_accuracy"] == expected
+
+
+def test_a_mapped_bank_ranks_as_one_in_memory_and_stays_readable(tmp_path):
+    vectors, _, _, task = make(2)
+    np.save(tmp_path / "v.npy", vectors)
+    mapped = np.load(tmp_path / "v.npy", mmap_mode="r")
+    predictions = vectors[task.questions]
+    ranks = [first_right_ranks(predictions, Rows(m, task.bank), task) for m in (vectors, mapped)]
+    np.testing.assert_array_equal(*ranks)
+    np.testing.assert_array_equal(mapped, vectors)

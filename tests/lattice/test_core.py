@@ -8,7 +8,7 @@ import torch
 
 from cube.config import CoreConfig
 from cube.errors import ConfigError, ModelError
-from cube.export import affine_map
+from cube.export.affine import affine_map
 from cube.lattice.core import Cube
 from cube.lattice.reshaper import Reshaper
 from cube.lattice.rules import RULES
@@ -103,5 +103,5 @@ def test_linear_sweeps_are_one_matrix():
 
 @pytest.mark.parametrize("options", [{}, {"gated": False, "hidden": 0.5}])
 def test_a_cube_that_is_not_linear_has_no_matrix(options):
-    with pytest.raises(ModelError, match="not linear"):
+    with pytest.raises(ModelError, match="not one matrix"):
         affine_map(random_cube(48, **options))

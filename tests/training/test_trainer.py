@@ -42,7 +42,7 @@ def data(planted) -> TrainingSet:
 
 
 def weights_of(cube) -> torch.Tensor:
-    return torch.cat([value.flatten() for value in cube.state_dict().values()])
+    return torch.cat([value.detach().flatten() for value in cube.parameters()])
 
 
 def test_it_learns_what_can_be_learned(data):

@@ -7,6 +7,7 @@ from cube.report.numbers import compact, count, duration, with_unit
 
 _RESTORED = {
     "corrupted": "corrupted input, nothing done",
+    "wiener": "best linear map (Wiener)",
     "autoencoder": "cube at the end of its autoencoder stage",
     "final": "final cube",
 }
@@ -29,9 +30,21 @@ def measurements_section(
             for name, values in sorted(restoration.items(), key=lambda item: _place(item[0]))
         ],
         "context": context,
+        "dialogue": _dialogue(evaluation),
         "stability": _stability(evaluation),
         "timings": _timings(timings or {}, evaluation.get("training") or {}),
     }
+
+
+def _dialogue(evaluation: dict[str, Any]) -> dict[str, Any] | None:
+    dialogue = evaluation.get("dialogue")
+    if not dialogue:
+        return None
+    labels = {name: system["label"] for name, system in evaluation["systems"].items()}
+    preserved, coherent = dialogue["context_preservation"], dialogue["coherence"]
+    order = sorted(preserved.keys() | coherent.keys(), key=lambda name: (name != "cube", name))
+    rows = [(labels.get(s, s), preserved.get(s), coherent.get(s)) for s in order]
+    return {**dialogue, "rows": rows}
 
 
 def _place(name: str) -> int:
