@@ -3,10 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
+from cube.config.difference import differing_settings
 from cube.errors import ModelError
 from cube.registry.store import Registry
-
-_ABSENT = "(not set)"
 
 
 def overview(registry: Registry) -> list[dict[str, Any]]:
@@ -43,13 +42,11 @@ def difference(registry: Registry, first: str, second: str) -> dict[str, Any]:
     `compared` is None, with a `note`, where the second's run is gone or the teachers differ.
     """
     names = [registry.path(version).name for version in (first, second)]
-    settings = [_flat(registry.record(name)["settings"]) for name in names]
-    keys = sorted(settings[0].keys() | settings[1].keys())
-    values = {key: [part.get(key, _ABSENT) for part in settings] for key in keys}
+    settings = [registry.record(name)["settings"] for name in names]
     compared, note = _compare(registry, *names)
     return {
         "versions": names,
-        "settings": {key: pair for key, pair in values.items() if pair[0] != pair[1]},
+        "settings": differing_settings(settings),
         "compared": compared,
         "note": note,
     }
@@ -73,17 +70,3 @@ def _compare(registry: Registry, first: str, second: str) -> tuple[dict[str, Any
     if splits[0] != splits[1]:
         note += " The splits differ: the first may have been trained on some of them."
     return compared, note
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Return the leaves of nested settings by dotted path."""
-    if isinstance(values, dict):
-        items = values.items()
-    elif isinstance(values, list) and any(isinstance(value, dict) for value in values):
-        items = enumerate(values)
-    else:
-        return {prefix: values}
-    flat: dict[str, Any] = {}
-    for key, value in items:
-        flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    return flat
