@@ -44,13 +44,6 @@ class Registry:
         pointer = self.folder / "champion"
         return pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else None
 
-    def past_champions(self) -> list[str]:
-        """Return every version that was ever promoted, first one first."""
-        history = self.folder / "history.jsonl"
-        if not history.is_file():
-            return []
-        return [json.loads(line)["version"] for line in history.read_text("utf-8").splitlines()]
-
     def publish(self, model: Path, version: str) -> Path:
         """Copy a model folder in as a version; a version that is there already stays as it is."""
         folder = self.folder / version

@@ -17,6 +17,9 @@ Version = Annotated[
         description="folder name under models/<name>, such as 20260131-1f6c0a2b",
     ),
 ]
+By = Annotated[
+    str, Field(min_length=1, title="By", description="who decided; kept like the reason")
+]
 Reason = Annotated[
     str, Field(min_length=3, title="Reason", description="kept in the registry's history")
 ]
@@ -28,11 +31,12 @@ AgainstTheGate = Annotated[
 @cube_flow("promote-cube", "Make a version the champion, or go back to an earlier one.")
 def promote_cube(
     version: Version,
+    by: By,
     reason: Reason,
     against_the_gate: AgainstTheGate = False,
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
 ) -> dict[str, Any]:
-    """Return version, previous champion and reason."""
+    """Return version, previous champion, who decided and why."""
     config = load_config(Path(config_file), overrides)
-    return promote_version(config, version, reason, against_the_gate)
+    return promote_version(config, version, by, reason, against_the_gate)

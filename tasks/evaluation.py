@@ -66,9 +66,9 @@ def publish_cube(run: dict[str, str]) -> dict[str, Any]:
     retry=True,
 )
 def promote_version(
-    config: Config, version: str, reason: str, against_the_gate: bool = False
+    config: Config, version: str, by: str, reason: str, against_the_gate: bool = False
 ) -> dict[str, Any]:
-    """Return version, previous champion and reason.
+    """Return version, previous champion, who decided and why.
 
     Raises:
         ModelError: when there is no such version, or the gate refused it.
@@ -80,19 +80,17 @@ def promote_version(
     previous = registry.champion()
     if not against_the_gate:
         _require_verdict(config, registry, version)
-    registry.promote(version, reason)
-    result = {"version": version, "previous": previous, "reason": reason}
+    registry.promote(version, f"{by}: {reason}")
+    result = {"version": version, "previous": previous, "by": by, "reason": reason}
     publish_facts("promotion", result, f"{version} serves now")
     return result
 
 
 def _require_verdict(config: Config, registry: "Registry", version: str) -> None:
-    """Refuse a version that never was champion and that the gate turned down."""
+    """Refuse a version that the gate turned down when it was published."""
     from cube import storage
     from cube.errors import ModelError
 
-    if version in registry.past_champions():
-        return
     trained_on = storage.read_json(registry.path(version) / "config.json")["trained_on"]
     published = config.home / "runs" / trained_on["run"] / "published.json"
     verdict = storage.read_json(published) if published.is_file() else None

@@ -54,7 +54,7 @@ def ends(env: dict[str, str], deployment: str, parameters: dict[str, Any]) -> st
 
 
 def check_promotion(env: dict[str, str], settings: dict[str, Any], version: str, run: Run) -> None:
-    wanted = {**settings, "version": version, "reason": "for the test"}
+    wanted = {**settings, "version": version, "by": "me", "reason": "for the test"}
     registry = Registry(run.config.home, "small")
     if not run.read("published.json")["promoted"]:
         assert ends(env, "promote-cube/by-hand", wanted) == "Failed"
@@ -93,7 +93,7 @@ def check_deployments(env: dict[str, str]) -> None:
     form = night["parameter_openapi_schema"]["properties"]
     assert "relative to the folder" in form["config_file"]["description"]
     promote = names["promote-cube/by-hand"]["parameter_openapi_schema"]
-    assert promote["required"] == ["version", "reason"]
+    assert promote["required"] == ["version", "by", "reason"]
     assert promote["properties"]["version"]["pattern"]
     assert all("cube" in d["tags"] and d["description"] for d in found)
     runs = wait_for("the schedule's runs", lambda: flow_runs(env, "SCHEDULED"))
