@@ -8,7 +8,7 @@ import torch
 from prefect import flow
 
 from cube import steps, storage
-from cube.config import Config
+from cube.config import Config, dump_config
 from cube.errors import ConfigError, DataError, ModelError
 from cube.registry import Registry
 from cube.runs import Run
@@ -16,13 +16,15 @@ from tasks.common import alone_in, step
 from tasks.data import ingest_data
 from tasks.embedding import embed_corpus
 from tasks.evaluation import promote_version
-from tasks.training import require_trained, start_run, train_cube_model
+from tasks.training import require_trained, train_cube_model
 
 
 @pytest.fixture
 def run(tiny_config: Config) -> dict[str, str]:
-    corpus = ingest_data.fn(tiny_config)
-    return start_run.fn(tiny_config, corpus, embed_corpus.fn(tiny_config, corpus))
+    """A run of which there is no more than its settings."""
+    folder = tiny_config.home / "runs" / "small-1"
+    storage.write_bytes(folder / "config.yaml", dump_config(tiny_config).encode())
+    return {"folder": str(folder), "id": "small-1"}
 
 
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
@@ -55,6 +57,7 @@ def test_training_without_memory_says_what_to_set(run, monkeypatch):
     def no_memory(*_):
         raise MemoryError
 
+    monkeypatch.setattr(steps, "training_budget", lambda run: 1)
     monkeypatch.setattr(steps, "train", no_memory)
     with pytest.raises(ConfigError, match=r"training\.batch_size=512"):
         train_cube_model.fn(run)
@@ -111,6 +114,7 @@ def test_a_version_that_is_not_there_is_not_promoted(tiny_config):
         promote_version.fn(tiny_config, "19990101-00", "me", "because", against_the_gate=True)
 
 
+@pytest.mark.slow
 def test_a_run_is_worked_on_by_one_at_a_time(run):
     import multiprocessing
 
