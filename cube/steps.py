@@ -3,7 +3,6 @@
 `cube train` calls them in order; the Prefect tasks call one each.
 """
 
-import json
 import logging
 import resource
 import sys
@@ -18,18 +17,23 @@ from cube.data.corpus import Corpus, build_corpus
 from cube.data.splits import Split
 from cube.errors import DataError
 from cube.evaluation.assess import evaluate
+from cube.evaluation.confidence import fit_confidence
 from cube.evaluation.experiment import Experiment
+from cube.evaluation.headroom import check_labels, headroom, look_ahead
+from cube.evaluation.leaks import check_leaks, find_leaks, leaks_to_json
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, save_model
-from cube.registry import Registry
+from cube.registry import Registry, judgement_of
 from cube.report.card import model_card
-from cube.runs import Run, open_run
+from cube.resume import resume_run
+from cube.runs import Run, open_run, read_metrics
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import Progress, Vectors, embed_corpus
 from cube.training.in_run import train_in
+from cube.training.result import TrainingResult
 from cube.training.sampler import steps_per_epoch
 from cube.training.speed import speedup_over_plain_loop
-from cube.training.trainer import OnEvent, TrainingResult
+from cube.training.trainer import OnEvent
 
 __all__ = [
     "embed",
@@ -43,6 +47,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_LEAKS_SHOWN = 10
 
 
 def ingest(config: Config, sources: list[str] | None = None) -> Corpus:
@@ -62,11 +68,43 @@ def embed(config: Config, corpus: Corpus, progress: Progress | None = None) -> V
     return embed_corpus(corpus, Teacher(config.teacher), config.home, progress)
 
 
-def start_run(config: Config, corpus: Corpus, vectors: Vectors) -> Run:
-    """Open the run of this config on these vectors, and check that it can be trained and judged."""
-    run = open_run(config, corpus, vectors)
+def start_run(
+    config: Config,
+    corpus: Corpus,
+    vectors: Vectors,
+    previous: Run | None = None,
+    extend: bool = False,
+) -> Run:
+    """Open the run of this config on these vectors, and check that it can be trained and judged.
+
+    With a previous run, exactly that one is gone on with, or extended: see `cube.resume`.
+    """
+    if previous is None:
+        run = open_run(config, corpus, vectors)
+    else:
+        run = resume_run(previous, config, corpus, vectors, extend)
     _check_splits(run.experiment)
+    _look_ahead(run)
     return run
+
+
+def _look_ahead(run: Run) -> None:
+    """Write outlook.json, what can be known before training; refuse a leak between the splits."""
+    if run.read("outlook.json") is not None:
+        return
+    experiment, limit = run.experiment, run.config.evaluation.max_leaked_share
+    leaks = find_leaks(experiment)
+    check_leaks(leaks, limit)
+    shown = [experiment.questions[pairs[:_LEAKS_SHOWN]] for pairs in (leaks.leaked, leaks.copies)]
+    outlook = look_ahead(experiment)
+    found = {
+        "leaks": leaks_to_json(leaks, limit, *(run.corpus.texts(rows) for rows in shown)),
+        "headroom": headroom(outlook, experiment),
+        "label_check": check_labels(outlook),
+    }
+    for name in ("headroom", "label_check"):
+        logger.info("%s", found[name]["sentence"])
+    run.write("outlook.json", found)
 
 
 def _check_splits(experiment: Experiment) -> None:
@@ -93,9 +131,9 @@ def train(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
         return done
     config = run.config
     started = time.perf_counter()
-    cube, result = train_in(run, config.training, config.core, run.folder, on_event)
+    cube, result, profile = train_in(run, config.training, config.core, run.folder, on_event)
     seconds = time.perf_counter() - started
-    run.write("timings.json", _timings(run, result, seconds))
+    run.write("timings.json", {**_timings(run, result, seconds), "profile": profile})
     _save(run, cube, result)
     run.write("training.json", asdict(result))
     return asdict(result)
@@ -117,8 +155,7 @@ def _timings(run: Run, result: TrainingResult, seconds: float) -> dict[str, Any]
 def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
     experiment = run.experiment
     train_pairs = experiment.splits == Split.TRAIN
-    questions = np.unique(experiment.questions[train_pairs])
-    keep = np.random.default_rng(0).permutation(len(questions))[:REFERENCE_ROWS]
+    reference = experiment.reference_questions(REFERENCE_ROWS)
     answers = np.unique(experiment.answers[train_pairs])
     trained_on = {
         "run": run.run_id,
@@ -127,40 +164,37 @@ def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
         "pairs": int(train_pairs.sum()),
         "best_step": result.best_step,
         "context": run.config.data.context,
-        "context_decay": run.config.data.context_decay,
+        "context_turns": run.config.data.context_turns,
+        "context_weights": run.config.data.context_weights,
     }
     save_model(
         run.folder / "model",
         cube,
         experiment.centre,
-        experiment.gather(questions[np.sort(keep)]),
+        reference,
         Teacher(run.config.teacher),
         trained_on,
         model_card(run.config.name, cube, trained_on, run.config.teacher.model),
         bank=(run.corpus.texts(answers), experiment.gather(answers)),
+        confidence=fit_confidence(cube, experiment, reference),
     )
 
 
 def publish(run: Run) -> dict[str, Any]:
-    """Put the model into the registry and promote it if the verdict says so."""
-    evaluation = run.read("evaluation.json")
+    """Put the model into the registry and promote it if the gate lets it."""
     registry = Registry(run.config.home, run.config.name)
-    folder = registry.publish(run.folder / "model", run.version)
-    verdict = evaluation["verdict"]
-    if verdict["promote"]:
-        registry.promote(run.version, verdict["sentence"])
+    judgement = judgement_of(run.read("evaluation.json"))
+    settings = run.config.model_dump(mode="json")
+    folder = registry.publish(run.folder / "model", run.version, judgement, settings)
+    refusal = registry.refusal(run.version)
+    if refusal is None:
+        registry.promote(run.version)
     result = {
         "version": run.version,
         "path": str(folder),
-        "promoted": verdict["promote"],
+        "promoted": refusal is None,
         "champion": registry.champion(),
-        "sentence": verdict["sentence"],
+        "sentence": refusal or judgement["sentence"],
     }
     run.write("published.json", result)
     return result
-
-
-def read_metrics(run: Run) -> list[dict[str, Any]]:
-    """Return the events of a run's metrics.jsonl."""
-    lines = (run.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]

@@ -1,4 +1,4 @@
-"""Let a person decide which version serves: a promotion by hand, or the way back."""
+"""Let a person decide which version serves."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +17,7 @@ Version = Annotated[
         description="folder name under models/<name>, such as 20260131-1f6c0a2b",
     ),
 ]
-By = Annotated[
-    str, Field(min_length=1, title="By", description="who decided; kept like the reason")
-]
+By = Annotated[str, Field(min_length=2, title="By", description="who decides")]
 Reason = Annotated[
     str, Field(min_length=3, title="Reason", description="kept in the registry's history")
 ]
@@ -28,7 +26,9 @@ AgainstTheGate = Annotated[
 ]
 
 
-@cube_flow("promote-cube", "Make a version the champion, or go back to an earlier one.")
+@cube_flow(
+    "promote-cube", "Make a version the champion: through the gate, or against it with who and why."
+)
 def promote_cube(
     version: Version,
     by: By,
@@ -37,6 +37,6 @@ def promote_cube(
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
 ) -> dict[str, Any]:
-    """Return version, previous champion, who decided and why."""
+    """Return version, previous champion, who and why."""
     config = load_config(Path(config_file), overrides)
     return promote_version(config, version, by, reason, against_the_gate)

@@ -23,17 +23,19 @@ logger = logging.getLogger(__name__)
     hours=24,
 )
 def embed_corpus(config: Config, corpus: dict[str, Any]) -> dict[str, Any]:
-    """Return folder, digest and shape of the vector matrix."""
+    """Return folder, digest and shape of the vector matrix, and what the cache gave."""
     vectors = _embed(config, Corpus(Path(corpus["folder"])))
     manifest = vectors.manifest
-    shown = ("model", "texts", "dimension", "dtype", "encoded", "cache_hits")
-    facts = {name: manifest[name] for name in shown}
-    publish_facts("vectors", facts, f"Vector matrix {vectors.digest}, when it was made")
+    facts = {name: manifest[name] for name in ("model", "texts", "dimension", "dtype")}
+    facts |= {"taken from the cache": vectors.hits, "encoded now": vectors.misses}
+    publish_facts("vectors", facts, f"Vector matrix {vectors.digest}")
     return {
         "folder": str(vectors.folder),
         "digest": vectors.digest,
         "texts": manifest["texts"],
         "dimension": manifest["dimension"],
+        "hits": vectors.hits,
+        "misses": vectors.misses,
     }
 
 

@@ -1,13 +1,10 @@
 """Tasks that judge a run's cube and put it into the registry."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cube.config import Config
 from tasks.artifacts import publish_facts, publish_markdown, publish_table, serve_hint
 from tasks.common import alone_in, open_run, step
-
-if TYPE_CHECKING:
-    from cube.registry import Registry
 
 
 @step(
@@ -68,38 +65,23 @@ def publish_cube(run: dict[str, str]) -> dict[str, Any]:
 def promote_version(
     config: Config, version: str, by: str, reason: str, against_the_gate: bool = False
 ) -> dict[str, Any]:
-    """Return version, previous champion, who decided and why.
+    """Return version, previous champion, who and why.
 
     Raises:
-        ModelError: when there is no such version, or the gate refused it.
+        GateError: when the gate refuses it.
+        ModelError: when there is no such version, or its files have changed.
     """
     from cube.registry import Registry
 
     registry = Registry(config.home, config.name)
-    registry.path(version)
     previous = registry.champion()
-    if not against_the_gate:
-        _require_verdict(config, registry, version)
-    registry.promote(version, f"{by}: {reason}")
+    if against_the_gate:
+        registry.force(version, by, reason)
+    else:
+        registry.promote(version)
     result = {"version": version, "previous": previous, "by": by, "reason": reason}
     publish_facts("promotion", result, f"{version} serves now")
     return result
-
-
-def _require_verdict(config: Config, registry: "Registry", version: str) -> None:
-    """Refuse a version that the gate turned down when it was published."""
-    from cube import storage
-    from cube.errors import ModelError
-
-    trained_on = storage.read_json(registry.path(version) / "config.json")["trained_on"]
-    published = config.home / "runs" / trained_on["run"] / "published.json"
-    verdict = storage.read_json(published) if published.is_file() else None
-    if verdict is None or not verdict["promoted"]:
-        why = verdict["sentence"] if verdict else f"{published} is missing."
-        raise ModelError(
-            f"The gate did not let {version} serve: {why} "
-            "Set against_the_gate to promote it all the same."
-        )
 
 
 def _baselines(values: dict[str, Any], headline: dict[str, Any]) -> list[dict[str, Any]]:

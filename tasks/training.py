@@ -24,7 +24,8 @@ def start_run(config: Config, corpus: dict[str, Any], vectors: dict[str, Any]) -
     from cube import steps
     from cube.teacher.vectors import Vectors
 
-    run = steps.start_run(config, Corpus(Path(corpus["folder"])), Vectors(Path(vectors["folder"])))
+    matrix = Vectors(Path(vectors["folder"]), vectors["hits"], vectors["misses"])
+    run = steps.start_run(config, Corpus(Path(corpus["folder"])), matrix)
     return {"folder": str(run.folder), "id": run.run_id}
 
 

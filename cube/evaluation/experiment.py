@@ -1,15 +1,17 @@
 """What is judged: one matrix of vectors, pairs into it, a split, and slices of its test part."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float, Int
 
 from cube.config import SplitConfig
 from cube.data.corpus import Corpus
 from cube.data.splits import Split, slice_pairs
-from cube.evaluation.ranking import RetrievalTask
+from cube.evaluation.ranking import RetrievalTask, Rows
 from cube.teacher.vectors import Vectors
 from cube.training.dataset import TrainingSet, make_training_set
 
@@ -25,6 +27,8 @@ class Experiment:
         splits: `Split` of every pair.
         slices: test pairs by slice, as positions among the pairs.
         context: rows of the turns before, by pair; empty where there are none.
+        dialogues: number of the dialogue of every pair, -1 for pairs of none; empty like context.
+        texts: returns the texts of rows; None where there are only vectors.
         known_centre: means to use instead of those of the training pairs.
     """
 
@@ -34,6 +38,8 @@ class Experiment:
     splits: Int[np.ndarray, " pairs"]
     slices: dict[str, np.ndarray]
     context: list[list[int]] = field(default_factory=list)
+    dialogues: Int[np.ndarray, " _"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    texts: Callable[[Int[np.ndarray, " n"]], list[str]] | None = None
     known_centre: "Centre | None" = None
 
     @classmethod
@@ -47,6 +53,8 @@ class Experiment:
             splits,
             slice_pairs(corpus.answers, corpus.is_dialogue, splits),
             corpus.pairs["context"].to_pylist(),
+            _numbered(corpus.pairs["dialogue"]),
+            corpus.texts,
         )
 
     @cached_property
@@ -59,9 +67,23 @@ class Experiment:
         """Rows of all distinct answers: what every test question is ranked against."""
         return np.unique(self.answers)
 
+    @property
+    def bank_vectors(self) -> Rows:
+        """The bank's vectors, gathered where they are needed."""
+        return Rows(self.vectors, self.bank)
+
+    def reference_questions(self, count: int) -> Float[np.ndarray, "n dim"]:
+        """Return a sample of the training questions, the same every time."""
+        questions = np.unique(self.questions[self.splits == Split.TRAIN])
+        keep = np.random.default_rng(0).permutation(len(questions))[:count]
+        return self.gather(questions[np.sort(keep)])
+
     def task(self, slice_name: str) -> RetrievalTask:
         """Retrieval of a slice's questions among all answers."""
-        pairs = self.slices[slice_name]
+        return self.task_of(self.slices[slice_name])
+
+    def task_of(self, pairs: Int[np.ndarray, " n"]) -> RetrievalTask:
+        """Retrieval of some pairs' questions among all answers."""
         return RetrievalTask.from_pairs(
             self.questions[pairs],
             self.answers[pairs],
@@ -92,3 +114,9 @@ class Centre:
 
     question: Float[np.ndarray, " dim"]
     answer: Float[np.ndarray, " dim"]
+
+
+def _numbered(names: pa.ChunkedArray) -> Int[np.ndarray, " n"]:
+    """Return a number for every distinct name, -1 for none."""
+    codes = names.combine_chunks().dictionary_encode().indices
+    return codes.fill_null(-1).to_numpy().astype(np.int64)

@@ -13,25 +13,44 @@ from cube.runs import Run
 def print_summary(run: Run) -> None:
     """Print the table cube-versus-baselines of every slice, the verdict and the report's path."""
     print_evaluation(run.read("evaluation.json"))
-    _console().print(f"Report: {run.folder / 'report' / 'index.html'}")
+    console().print(f"Report: {run.folder / 'report' / 'index.html'}")
+
+
+def print_profile(run: Run) -> None:
+    """Print where the time of a training went, and its peak of memory."""
+    timings = run.read("timings.json")
+    table = Table(
+        title=f"Training: {timings['training_seconds']:.1f} s, "
+        f"peak memory {timings['peak_rss_gb']:.2f} GB",
+        title_justify="left",
+    )
+    table.add_column("part")
+    for column in ("seconds", "share", "calls", "ms a call"):
+        table.add_column(column, justify="right")
+    for row in timings["profile"]:
+        calls = row["calls"]
+        each = f"{1000 * row['seconds'] / calls:.2f}" if calls else ""
+        share = f"{row['share']:.1%}"
+        table.add_row(row["part"], f"{row['seconds']:.2f}", share, str(calls or ""), each)
+    console().print(table)
 
 
 def print_evaluation(evaluation: dict[str, Any]) -> None:
     """Print tables and verdict of an evaluation, headline slice first."""
-    console = _console()
+    out = console()
     headline = evaluation["headline"]
     for name in sorted(evaluation["slices"], key=lambda name: name != headline):
-        console.print(_table(evaluation, name, is_headline=name == headline))
+        out.print(_table(evaluation, name, is_headline=name == headline))
     verdict = evaluation["verdict"]
-    console.print(verdict["sentence"], style="bold green" if verdict["promote"] else "bold red")
+    out.print(verdict["sentence"], style="bold green" if verdict["promote"] else "bold red")
     for warning in verdict["warnings"]:
-        console.print(f"Warning: {warning}", style="yellow")
+        out.print(f"Warning: {warning}", style="yellow")
 
 
-def _console() -> Console:
+def console() -> Console:
     """Return a console that is wide enough for the tables where the output is a file or a pipe."""
-    console = Console(soft_wrap=True)
-    return console if console.is_terminal else Console(soft_wrap=True, width=130)
+    wide = Console(soft_wrap=True)
+    return wide if wide.is_terminal else Console(soft_wrap=True, width=130)
 
 
 def _table(evaluation: dict[str, Any], name: str, is_headline: bool) -> Table:
@@ -76,7 +95,7 @@ class TrainingBar:
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Show a validation."""
-        if event["event"] == "stage_end":
+        if event["event"] not in ("start", "validation"):
             return
         loss = "" if event["loss"] is None else f" · loss {event['loss']:.3f}"
         words = f"{event['stage'] or 'start'} · step {event['step']}{loss}"

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 from cube.data.splits import Split
 from cube.evaluation.ranking import RetrievalTask
+from cube.training.gathering import gather_rows
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class TrainingSet:
 
     def gather(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n dim"]:
         """Return rows of the matrix as float32."""
-        return np.asarray(self.vectors[rows], np.float32)
+        return gather_rows(self.vectors, rows)
 
 
 def make_training_set(

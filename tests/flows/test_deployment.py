@@ -54,7 +54,7 @@ def ends(env: dict[str, str], deployment: str, parameters: dict[str, Any]) -> st
 
 
 def check_promotion(env: dict[str, str], settings: dict[str, Any], version: str, run: Run) -> None:
-    wanted = {**settings, "version": version, "by": "me", "reason": "for the test"}
+    wanted = {**settings, "version": version, "by": "test", "reason": "for the test"}
     registry = Registry(run.config.home, "small")
     if not run.read("published.json")["promoted"]:
         assert ends(env, "promote-cube/by-hand", wanted) == "Failed"

@@ -119,7 +119,7 @@ def test_an_unchanged_night_encodes_and_trains_nothing(first, project):
     weights = Path(result["run"]) / "model" / "model.safetensors"
     before = weights.stat().st_mtime_ns
     version = Run(Path(result["run"])).version
-    Registry(project.parent / "home", "small").promote(version, "for the test")
+    Registry(project.parent / "home", "small").force(version, "test", "for the test")
     state = train_cube(str(project), return_state=True)
     again = state.result()
     assert again["run"] == result["run"]

@@ -10,7 +10,6 @@ from prefect import flow
 from cube import steps, storage
 from cube.config import Config, dump_config
 from cube.errors import ConfigError, DataError, ModelError
-from cube.registry import Registry
 from cube.runs import Run
 from tasks.common import alone_in, step
 from tasks.data import ingest_data
@@ -81,32 +80,6 @@ def test_a_time_limit_interrupts_a_step(prefect_server):
     state = waiting(return_state=True)
     assert state.is_failed()
     assert "timeout" in state.message.lower()
-
-
-def version_of(config: Config, promoted: bool) -> str:
-    """Put a model that is no model into the registry, with what the gate said of it."""
-    model = config.home / "model"
-    storage.write_json(model / "config.json", {"trained_on": {"run": "small-1"}})
-    Registry(config.home, config.name).publish(model, "20260101-ab")
-    verdict = {"promoted": promoted, "sentence": "It is not better."}
-    storage.write_json(config.home / "runs" / "small-1" / "published.json", verdict)
-    return "20260101-ab"
-
-
-def test_a_person_promotes_what_the_gate_let_through(tiny_config):
-    version = version_of(tiny_config, promoted=True)
-    result = promote_version.fn(tiny_config, version, "me", "the old one was slow")
-    assert result["previous"] is None
-    assert Registry(tiny_config.home, "small").champion() == version
-
-
-def test_a_person_has_to_say_so_to_go_against_the_gate(tiny_config):
-    version = version_of(tiny_config, promoted=False)
-    with pytest.raises(ModelError, match=r"It is not better.*against_the_gate"):
-        promote_version.fn(tiny_config, version, "me", "because")
-    assert Registry(tiny_config.home, "small").champion() is None
-    promote_version.fn(tiny_config, version, "me", "because", against_the_gate=True)
-    assert Registry(tiny_config.home, "small").champion() == version
 
 
 def test_a_version_that_is_not_there_is_not_promoted(tiny_config):
