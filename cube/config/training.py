@@ -21,17 +21,45 @@ class CoreConfig(Section):
     """The only part that is trained."""
 
     rule: str = Field(default="planes", description="name of a registered rule")
-    sweeps: int = Field(default=3, ge=1, le=64, description="plane sweeps, axes taken in turn")
+    sweeps: int = Field(default=3, ge=1, le=64, description="along the axes in turn (planes, axes)")
     gated: bool = Field(
-        default=True, description="whether a gate turns the move of every plane up or down"
+        default=True, description="whether a gate turns every plane's move up or down (planes)"
     )
-    hidden: float = Field(
-        default=0.0,
+    hidden: float | None = Field(
+        default=None,
         ge=0,
         le=16,
-        description="width of a hidden layer relative to the plane; 0: every plane's map is linear",
+        description="width of a hidden layer relative to what it reads (a plane, a line, a "
+        "neighbourhood); 0: linear maps; null: 0 for planes, 1 for cells and axes",
     )
-    channels: int = Field(default=1, ge=1, le=64, description="numbers in a cell of the lattice")
+    channels: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="numbers in a cell of the lattice; null: 1 for planes, 8 for cells and axes",
+    )
+    neighbours: Literal[6, 26] = Field(
+        default=6, description="of a cell: those across its faces, or across corners as well"
+    )
+    periodic: bool = Field(
+        default=False, description="whether cells at opposite walls are neighbours (cells)"
+    )
+    iterations: int = Field(default=4, ge=1, le=256, description="of the automaton (cells)")
+    tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="outside of training, iterate until no more than this share of the state "
+        "changes (cells); null: as often as in training",
+    )
+    max_iterations: int = Field(
+        default=64, ge=1, le=4_096, description="at most, where a tolerance is set (cells)"
+    )
+    layout: Literal["row_major", "correlation", "random"] = Field(
+        default="row_major",
+        description="which dimension lies in which cell: in order, those that vary together near "
+        "each other (learned from training vectors), or at random",
+    )
     memory_pairs: int = Field(
         default=20_000,
         ge=0,

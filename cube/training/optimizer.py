@@ -46,5 +46,5 @@ def update_average(average: Weights, module: nn.Module, decay: float, step: int)
     The decay grows from 0, so that the first averages are not stuck at the start.
     """
     decay = min(decay, step / (step + 10))
-    for name, value in module.state_dict().items():
+    for name, value in module.named_parameters():  # buffers are not trained
         average[name].lerp_(value.cpu(), 1 - decay)

@@ -39,6 +39,7 @@ OnEvent = Callable[[Event], None]
 
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
+_LAYOUT_ROWS = 16_384  # enough for correlations between dimensions
 _PREFETCHED = 2  # batches gathered ahead
 
 
@@ -75,7 +76,10 @@ class Trainer:
         self.on_event = on_event or (lambda event: None)
         self.processes = Processes.joined()
         self.clock = Clock()
-        self.cube = Cube(data.dimension, core).to(torch.device(config.device))
+        self.cube = Cube(data.dimension, core)
+        if core.layout == "correlation":
+            self.cube.reshaper.learn_layout(data.sample(_LAYOUT_ROWS))
+        self.cube = self.cube.to(torch.device(config.device))
         self.state = TrainingState.untrained(
             self.cube, make_optimizer(self.cube, config, data.num_pairs)
         )

@@ -90,7 +90,9 @@ def test_apply_in_blocks_equals_one_forward_and_normalises(monkeypatch):
 
 
 def test_an_unknown_rule_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"'plane' is not a rule.*dense, low_rank, mlp, planes"):
+    with pytest.raises(
+        ConfigError, match=r"'plane' is not a rule.*axes, cells, dense, low_rank, mlp, planes"
+    ):
         Cube(8, CoreConfig(rule="plane"))
 
 
