@@ -80,11 +80,11 @@ def _run_pipeline(config: Any) -> int:
     run = steps.start_run(config, corpus, vectors)
     with TrainingBar(steps.training_budget(run)) as bar:
         steps.train(run, bar.on_event)
-    evaluation = steps.evaluate(run)
-    steps.publish(run)
+    steps.evaluate(run)
+    published = steps.publish(run)
     render_report(run)
     print_summary(run)
-    return 0 if evaluation["verdict"]["promote"] else GATE_SAID_NO
+    return 0 if published["promoted"] else GATE_SAID_NO
 
 
 def _log_encoding(done: int, total: int) -> None:
