@@ -38,6 +38,7 @@ from cube.config import Config, StageConfig, load_config
 from cube.data.splits import Split
 from cube.errors import CubeError
 from cube.lattice.core import Cube
+from cube.lattice.memory import Memory
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.objectives import contrastive_loss, cosine_loss, same_answer_mask
 from cube.training.sampler import steps_per_epoch
@@ -75,7 +76,7 @@ def cube_training(config: Config, data: TrainingSet) -> Action:
     """Return some steps of the project's trainer."""
     stage = dialogue_stage(config, 1_000_000)
     trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), config.core, data)
-    return lambda: trainer.run_steps(stage, _TIMED_STEPS)
+    return lambda: trainer.run_steps(_TIMED_STEPS)
 
 
 def dense_training(config: Config, data: TrainingSet) -> Action:
@@ -187,7 +188,7 @@ def large_epoch(config: Config, pairs: int, dimension: int, folder: Path) -> dic
     stage = dialogue_stage(config, steps)
     trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), config.core, data)
     started = time.perf_counter()
-    trainer.run_steps(stage, steps)
+    trainer.run_steps(steps)
     seconds = time.perf_counter() - started
     return {"pairs": pairs, "seconds": seconds, "steps": steps, "peak_rss_gb": _peak_rss_gb()}
 
@@ -205,6 +206,10 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         batch = min(config.training.batch_size, data.num_pairs)
         training_roofline, inference_roofline = rooflines(config, data, batch)
         cube, dense = Cube(options.dimension, config.core), dense_map(options.dimension)
+        kept = slice(config.core.memory_pairs)
+        q, a = data.gather(data.questions[kept]), data.gather(data.answers[kept])
+        memory = Memory(torch.from_numpy(q), torch.from_numpy(a))
+        remembering = Cube(options.dimension, config.core, memory)
         block = data.gather(data.questions[:batch])
         training = {
             "cube": cube_training(config, data),
@@ -213,6 +218,7 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         }
         applying = {
             "cube": repeat(lambda: cube.apply_to(block)),
+            "cube with memory": repeat(lambda: remembering.apply_to(block)),
             "dense": repeat(lambda: dense(block)),
             "roofline": inference_roofline,
         }
