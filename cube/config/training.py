@@ -22,6 +22,16 @@ class CoreConfig(Section):
 
     rule: str = Field(default="planes", description="name of a registered rule")
     sweeps: int = Field(default=3, ge=1, le=64, description="plane sweeps, axes taken in turn")
+    gated: bool = Field(
+        default=True, description="whether a gate turns the move of every plane up or down"
+    )
+    hidden: float = Field(
+        default=0.0,
+        ge=0,
+        le=16,
+        description="width of a hidden layer relative to the plane; 0: every plane's map is linear",
+    )
+    channels: int = Field(default=1, ge=1, le=64, description="numbers in a cell of the lattice")
     memory_pairs: int = Field(
         default=20_000,
         ge=0,

@@ -10,14 +10,21 @@ from torch import nn
 
 from cube.config import CoreConfig
 from cube.errors import ConfigError
+from cube.lattice.rules.channels import with_channels
 from cube.lattice.rules.dense import DenseResidual
 from cube.lattice.rules.low_rank import LowRankResidual
 from cube.lattice.rules.mlp import ResidualMLP
 from cube.lattice.rules.planes import PlaneSweeps
 from cube.lattice.shape import Shape
 
+
+def _planes(shape: Shape, config: CoreConfig) -> nn.Module:
+    rule = PlaneSweeps(shape, config.sweeps, config.gated, config.hidden, config.channels)
+    return with_channels(shape, config.channels, rule)
+
+
 RULES: dict[str, Callable[[Shape, CoreConfig], nn.Module]] = {
-    "planes": lambda shape, config: PlaneSweeps(shape, config.sweeps),
+    "planes": _planes,
     "dense": lambda shape, _: DenseResidual(shape),
     "low_rank": lambda shape, config: LowRankResidual(shape, config.max_parameters),
     "mlp": lambda shape, config: ResidualMLP(shape, config.max_parameters),
