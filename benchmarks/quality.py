@@ -27,15 +27,16 @@ from benchmarks.sets import BenchSet, find_sets, make_set, read_files, read_npz
 from cube import storage
 from cube.config import Config, CoreConfig, TrainingConfig, load_config
 from cube.data.splits import Split
-from cube.errors import CubeError
-from cube.evaluation.baselines import LABELS, System, closed_form_baselines, cube_system
+from cube.errors import ConfigError, CubeError
+from cube.evaluation.baselines import LABELS, AnySystem, closed_form_baselines, cube_system
 from cube.evaluation.baselines.trained import RULES, rival_core
-from cube.evaluation.metrics import score_slice
+from cube.evaluation.evaluate import score_system
 from cube.evaluation.significance import paired_bootstrap
 from cube.lattice.core import Cube
 from cube.training.trainer import Trainer
 
 RATES = (1e-3, 3e-3, 1e-2)  # a rival may choose among these; the cube's own is one of them
+SYSTEMS = {"cube", *LABELS, *(peer.name for peer in peers.PEERS)} - {"random"}
 
 
 @dataclass
@@ -83,13 +84,11 @@ class Measurement:
         """Whether any of these systems is asked for; the cube always is."""
         return self._only is None or bool(self._only & set(names))
 
-    def add(self, system: System, seconds: float, rate: float | None = None) -> None:
+    def add(self, system: AnySystem, seconds: float, rate: float | None = None) -> None:
         """Score a system, once more if it is known from another seed."""
         if system.name != "cube" and not self.wants(system.name):
             return
-        task, mean = self.set.task, self.set.experiment.centre.answer
-        predictions = system.predict(self._questions)
-        scored = score_slice(predictions, self._bank, task, mean, system.rank_centred)
+        scored = score_system(self.set.experiment, system, self.set.task)
         known = self.scores.setdefault(system.name, Score(system.label, system.num_parameters))
         known.by_seed.append(scored.reciprocal_ranks)
         known.seconds += (seconds - known.seconds) / len(known.by_seed)
@@ -134,6 +133,10 @@ class Measurement:
                 rate = self.scores[peer.name].rate if seed else None
                 found = peers.train(python, peer, self.set.experiment, seed, rate)
                 self.add(found.system, found.seconds, found.rate)
+
+
+def _known() -> str:
+    return f"Known: {', '.join(sorted(SYSTEMS))}."
 
 
 def _at_rate(training: TrainingConfig, rate: float) -> TrainingConfig:
@@ -184,6 +187,8 @@ def make_table(title: str, systems: dict[str, dict]) -> Table:
 def run(options: argparse.Namespace) -> None:
     """Measure every set, print its table and write the JSON after each."""
     config = load_config(None, options.overrides).model_copy(update={"home": options.home})
+    if unknown := (options.only or set()) - SYSTEMS:
+        raise ConfigError(f"--only: no system {', '.join(sorted(unknown))}. {_known()}")
     results, console = {}, Console(width=130)
     for bench_set in _sets(options, config):
         measurement = Measurement(bench_set, config, options.only)
@@ -234,9 +239,8 @@ def main() -> None:
     source.add_argument("--vectors", type=Path, help="npz of ready-made vectors")
     parser.add_argument("--sets", nargs="*", help="only these sets of the folder")
     parser.add_argument("--seeds", type=int, default=5)
-    names = ", ".join([*LABELS, *(peer.name for peer in peers.PEERS)])
     parser.add_argument(
-        "--only", type=lambda text: set(text.split(",")), help=f"beside the cube, of: {names}"
+        "--only", type=lambda text: set(text.split(",")), help=f"beside the cube. {_known()}"
     )
     parser.add_argument("--limit", type=int, help="first pairs of every part, for a quick look")
     parser.add_argument("--peer-python", type=Path, default=peers.PYTHON)

@@ -7,6 +7,7 @@ set. An npz holds `train_q`, `train_a`, `test_q`, `test_a` and, if there are any
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True)
 class BenchSet:
-    """A set and its test: the test part's questions among the test part's distinct answers."""
+    """A set and its test. Every part's questions are ranked among that part's distinct answers."""
 
     name: str
     experiment: Experiment
@@ -135,10 +136,18 @@ def make_set(name: str, parts: dict[Split, Part], limit: int | None = None) -> B
         answer_rows,
         splits,
         {"unseen_answers": test},
+        texts=_texts(list(kept.values())),
+        separate_banks=True,
     )
-    bank = np.unique(answer_rows[test])
-    task = RetrievalTask.from_pairs(question_rows[test], answer_rows[test], bank)
-    return BenchSet(name, experiment, task)
+    return BenchSet(name, experiment, experiment.task("unseen_answers"))
+
+
+def _texts(parts: list[Part]) -> Callable[[np.ndarray], list[str]] | None:
+    """Return what gives the texts of rows: all questions, then all answers."""
+    if any(part.texts is None for part in parts):
+        return None
+    texts = [text for i in (0, 1) for part in parts for text in (part.texts or ((), ()))[i]]
+    return lambda rows: [texts[row] for row in rows.tolist()]
 
 
 def _held_out(answer_keys: np.ndarray, question_keys: np.ndarray) -> np.ndarray:

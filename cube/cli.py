@@ -1,6 +1,7 @@
 """The command line. Thin: every command is one or two calls into the package.
 
-Exit codes: 0 fine, 1 a gate or validation said no, 2 bad input or usage.
+Exit codes: 0 fine, 1 a gate or validation said no, 2 bad input or usage, 75 a training was told to
+stop and goes on when the command is given again.
 """
 
 import json
@@ -9,12 +10,12 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
 from cube import __version__
-from cube.commands import cache, data, models, report
+from cube.commands import cache, data, models, report, train
 from cube.commands.options import ConfigFile, Overrides
 from cube.errors import CubeError
 
@@ -54,41 +55,8 @@ def _fail(error: Exception, debug: bool) -> int:
     return getattr(error, "exit_code", BAD_INPUT)
 
 
-@app.command
-def train(*, config: ConfigFile = None, overrides: Overrides = None) -> int:
-    """Run the core pipeline without Prefect: ingest, embed, train, evaluate, publish, report."""
-    from cube.config import load_config
-
-    return _run_pipeline(load_config(config, overrides))
-
-
-@app.command
-def demo(*, overrides: Overrides = None) -> int:
-    """Run the core pipeline on the data the package ships."""
-    from cube.config import load_config
-
-    return _run_pipeline(load_config(None, overrides))
-
-
-def _run_pipeline(config: Any) -> int:
-    from cube import steps
-    from cube.report.render import render_report
-    from cube.report.terminal import TrainingBar, print_summary
-
-    corpus = steps.ingest(config)
-    vectors = steps.embed(config, corpus, _log_encoding)
-    run = steps.start_run(config, corpus, vectors)
-    with TrainingBar(steps.training_budget(run)) as bar:
-        steps.train(run, bar.on_event)
-    steps.evaluate(run)
-    published = steps.publish(run)
-    render_report(run)
-    print_summary(run)
-    return 0 if published["promoted"] else GATE_SAID_NO
-
-
-def _log_encoding(done: int, total: int) -> None:
-    logging.getLogger(__name__).info("vectors: %d of %d texts", done, total)
+app.command(train.train)
+app.command(train.demo)
 
 
 @app.command
@@ -224,7 +192,7 @@ def export(*, model: Path, out: Path) -> None:
         model: model folder.
         out: folder to write.
     """
-    from cube.export import export_sentence_transformers
+    from cube.export.sentence_transformers import export_sentence_transformers
 
     export_sentence_transformers(model, out)
     sys.stdout.write(f"Model for sentence-transformers: {out}\n")

@@ -30,3 +30,13 @@ class GateError(CubeError):
     """The gate says no: nothing is wrong with the input, but this version may not serve."""
 
     exit_code = 1
+
+
+class TrainingInterruptedError(CubeError):
+    """A training was told to stop and left a checkpoint: started again, it goes on from there."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
+    def __init__(self, message: str, signal_number: int):
+        super().__init__(message)
+        self.signal_number = signal_number

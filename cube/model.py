@@ -1,6 +1,6 @@
 """A saved cube: one folder that holds all a prediction needs.
 
-model.safetensors   weights of the core
+model.safetensors   weights of the core, and the pairs it remembers
 centring.safetensors  mean question and mean answer of the training data
 config.json         core, dimension, teacher and its fingerprints, what it was trained on
 README.md           the model card
@@ -146,8 +146,9 @@ def load_model(folder: Path) -> SavedCube:
             raise ModelError(
                 f"{folder} has format {config['format']}, this version reads {FORMAT}."
             )
-        cube = Cube(config["dimension"], CoreConfig.model_validate(config["core"]))
-        cube.load_state_dict(load_weights(folder / "model.safetensors"))
+        core = CoreConfig.model_validate(config["core"])
+        weights = load_weights(folder / "model.safetensors")
+        cube = Cube.from_state(config["dimension"], core, weights)
         means = load_file(folder / "centring.safetensors")
         centre = Centre(means["question"], means["answer"])
     except (ValueError, KeyError, RuntimeError, SafetensorError) as error:

@@ -45,6 +45,8 @@ class TextPipeline:
             raise ModelError(f"{model} was trained on stored vectors: it knows no teacher.")
         self._teacher = Teacher(config)
         self._saved.check_teacher(self._teacher)
+        if "context_weights" not in self._saved.config["trained_on"]:
+            raise ModelError(f"{model} does not say how it combines turns: train it again.")
         self._bank = PhraseBank(*self._saved.bank())
         self._confidence, self._reference = self._saved.confidence(), self._saved.reference()
 
@@ -60,8 +62,9 @@ class TextPipeline:
         query = encode_question(
             self._teacher,
             [*(context or []), question],
-            trained_on.get("context", "joined"),  # what models were trained on before it was said
-            trained_on.get("context_decay", 1.0),
+            trained_on["context"],
+            trained_on["context_turns"],
+            trained_on["context_weights"],
         )
         predictions = self._saved.cube.apply_to(query)
         found = self._bank.nearest(predictions, max(count, 2))[0]

@@ -1,13 +1,14 @@
 """A run: one folder that remembers what it was made of, so every step needs only its path.
 
 runs/<run id>/
-    run.json, config.yaml     identity, digests and paths; the resolved config
+    run.json, config.yaml     identity, digests, cache hits and misses; the resolved config
     checkpoints/, metrics.jsonl, training.json, timings.json
     model/                    the trained cube, see `cube.model`
     baselines/, seeds/        further trainings for the comparison
     evaluation.json, validation/, drift/, report/index.html
 """
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,7 +22,7 @@ from cube.errors import DataError
 from cube.evaluation.experiment import Experiment
 from cube.teacher.vectors import Vectors
 
-FORMAT = 1  # part of every run's identity: raise it when equal settings train another cube
+FORMAT = 2  # part of every run's identity: raise it when equal settings train another cube
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Run:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """Identity: id, creation time, digests, and the paths of corpus and vectors."""
+        """Identity: id, creation time, digests; and what the cache gave at the last start."""
         path = self.folder / "run.json"
         if not path.is_file():
             raise DataError(f"{self.folder} is not a run folder: run.json is missing.")
@@ -78,31 +79,56 @@ class Run:
         storage.write_json(self.folder / name, value)
 
 
-def open_run(config: Config, corpus: Corpus, vectors: Vectors) -> Run:
+def open_run(config: Config, corpus: Corpus, vectors: Vectors, previous: Run | None = None) -> Run:
     """Return the run of this config on these vectors: a new folder, or the one already there.
 
     The same settings on the same vectors are the same run, so a retry goes on where the last
-    attempt stopped and an unchanged night trains nothing.
+    attempt stopped and an unchanged night trains nothing. A run that extends a previous one is
+    another run than one that began with the larger budget.
     """
-    identity = {
+    identity: dict[str, Any] = {
         "format": FORMAT,
         "vectors": vectors.digest,
         "splits": config.data.splits.model_dump(mode="json"),
         "core": config.core.model_dump(mode="json"),
-        "training": config.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+        "training": config.training.identity(),
     }
+    if previous is not None:
+        identity["extends"] = previous.facts["digest"]
     digest = storage.digest_of(identity)
     run_id = f"{config.name}-{digest[:10]}"
     folder = config.home / "runs" / run_id
     storage.write_bytes(folder / "config.yaml", dump_config(config).encode())
-    if not (folder / "run.json").is_file():
-        facts = {
-            "id": run_id,
-            "digest": digest,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "corpus": corpus.digest,
-            "vectors": vectors.digest,
-            "cube_version": __version__,
-        }
-        storage.write_json(folder / "run.json", facts)
-    return Run(folder)
+    run = Run(folder)
+    facts = run.read("run.json") or {
+        "id": run_id,
+        "digest": digest,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "corpus": corpus.digest,
+        "vectors": vectors.digest,
+        "made_of": made_of(config, corpus, vectors),
+        "extends": None if previous is None else previous.run_id,
+        "cube_version": __version__,
+    }
+    run.write("run.json", {**facts, "cache_hits": vectors.hits, "cache_misses": vectors.misses})
+    return run
+
+
+def made_of(config: Config, corpus: Corpus, vectors: Vectors) -> dict[str, Any]:
+    """Return settings and data a run is made of, in the words of the config, to compare two."""
+    return {
+        "data": config.data.model_dump(mode="json"),
+        "sources": {s["file"]: s["sha256"] for s in corpus.manifest["sources"]},
+        "teacher": config.teacher.model_dump(mode="json", exclude={"batch_size", "device"}),
+        "vectors": vectors.digest,
+        "core": config.core.model_dump(mode="json"),
+        "training": config.training.identity(),
+    }
+
+
+def read_metrics(run: Run) -> list[dict[str, Any]]:
+    """Return the events of a run's metrics.jsonl, none if it has not begun to train."""
+    path = run.folder / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -3,7 +3,6 @@
 `cube train` calls them in order; the Prefect tasks call one each.
 """
 
-import json
 import logging
 import resource
 import sys
@@ -26,13 +25,15 @@ from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, save_model
 from cube.registry import Registry, judgement_of
 from cube.report.card import model_card
-from cube.runs import Run, open_run
+from cube.resume import resume_run
+from cube.runs import Run, open_run, read_metrics
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import Progress, Vectors, embed_corpus
 from cube.training.in_run import train_in
+from cube.training.result import TrainingResult
 from cube.training.sampler import steps_per_epoch
 from cube.training.speed import speedup_over_plain_loop
-from cube.training.trainer import OnEvent, TrainingResult
+from cube.training.trainer import OnEvent
 
 __all__ = [
     "embed",
@@ -67,9 +68,21 @@ def embed(config: Config, corpus: Corpus, progress: Progress | None = None) -> V
     return embed_corpus(corpus, Teacher(config.teacher), config.home, progress)
 
 
-def start_run(config: Config, corpus: Corpus, vectors: Vectors) -> Run:
-    """Open the run of this config on these vectors, and check that it can be trained and judged."""
-    run = open_run(config, corpus, vectors)
+def start_run(
+    config: Config,
+    corpus: Corpus,
+    vectors: Vectors,
+    previous: Run | None = None,
+    extend: bool = False,
+) -> Run:
+    """Open the run of this config on these vectors, and check that it can be trained and judged.
+
+    With a previous run, exactly that one is gone on with, or extended: see `cube.resume`.
+    """
+    if previous is None:
+        run = open_run(config, corpus, vectors)
+    else:
+        run = resume_run(previous, config, corpus, vectors, extend)
     _check_splits(run.experiment)
     _look_ahead(run)
     return run
@@ -118,9 +131,9 @@ def train(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
         return done
     config = run.config
     started = time.perf_counter()
-    cube, result = train_in(run, config.training, config.core, run.folder, on_event)
+    cube, result, profile = train_in(run, config.training, config.core, run.folder, on_event)
     seconds = time.perf_counter() - started
-    run.write("timings.json", _timings(run, result, seconds))
+    run.write("timings.json", {**_timings(run, result, seconds), "profile": profile})
     _save(run, cube, result)
     run.write("training.json", asdict(result))
     return asdict(result)
@@ -151,7 +164,8 @@ def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
         "pairs": int(train_pairs.sum()),
         "best_step": result.best_step,
         "context": run.config.data.context,
-        "context_decay": run.config.data.context_decay,
+        "context_turns": run.config.data.context_turns,
+        "context_weights": run.config.data.context_weights,
     }
     save_model(
         run.folder / "model",
@@ -184,9 +198,3 @@ def publish(run: Run) -> dict[str, Any]:
     }
     run.write("published.json", result)
     return result
-
-
-def read_metrics(run: Run) -> list[dict[str, Any]]:
-    """Return the events of a run's metrics.jsonl."""
-    lines = (run.folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]

@@ -1,8 +1,9 @@
 """One tree of settings = one YAML file. Unknown keys and values out of range are errors."""
 
+from cube.config.curriculum import PacingConfig, StageConfig
 from cube.config.data import DataConfig, FilterConfig, SplitConfig
 from cube.config.loading import dump_config, load_config, parse_config, resolve_source
-from cube.config.training import CoreConfig, StageConfig, TrainingConfig
+from cube.config.training import CoreConfig, TrainingConfig
 from cube.config.tree import (
     Config,
     DriftConfig,
@@ -20,6 +21,7 @@ __all__ = [
     "EvaluationConfig",
     "FilterConfig",
     "GateConfig",
+    "PacingConfig",
     "SplitConfig",
     "StageConfig",
     "TeacherConfig",

@@ -1,10 +1,20 @@
 """Settings of what is trained and how."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from cube.config.curriculum import PRESETS, Metric, StageConfig
 from cube.config.section import Section, Share
+
+_PER_STAGE = ("temperature", "cosine_weight", "noise", "dropped_dimensions")
+_HOW_IT_RUNS = {
+    "checkpoint_seconds",
+    "keep_checkpoints",
+    "micro_batch_size",
+    "processes",
+    "tracking",
+}
 
 
 class CoreConfig(Section):
@@ -12,6 +22,12 @@ class CoreConfig(Section):
 
     rule: str = Field(default="planes", description="name of a registered rule")
     sweeps: int = Field(default=3, ge=1, le=64, description="plane sweeps, axes taken in turn")
+    memory_pairs: int = Field(
+        default=20_000,
+        ge=0,
+        description="most training pairs to remember beside the core, used only where validation "
+        "gains by it; 0: none",
+    )
     max_parameters: int = Field(
         default=65_000, ge=1, description="of the rules whose size is free (low_rank, mlp)"
     )
@@ -28,33 +44,26 @@ class CoreConfig(Section):
         return shape
 
 
-class StageConfig(Section):
-    """One stage of the curriculum."""
+class PlateauConfig(Section):
+    """What changes where a stage's score stands still, before its patience is at an end."""
 
-    name: str = Field(min_length=1, pattern=r"^[a-z0-9_-]+$")
-    mode: Literal["autoencoder", "mixed", "dialogue"]
-    max_steps: int = Field(default=1_000, ge=1)
-    max_epochs: int = Field(
-        default=150, ge=1, description="passes over the pairs; the smaller budget rules"
+    patience: int | None = Field(
+        default=None, ge=1, description="validations without a better score; null: nothing changes"
     )
-    learning_rate: float = Field(default=1e-3, gt=0, le=1)
-    autoencoder_share: Share | None = Field(
-        default=None, description="weight of restoring against answering; null: 1, 0.5 or 0 by mode"
-    )
-    patience: int = Field(
-        default=15, ge=1, description="validations without a better score that end it"
+    rate_factor: float = Field(default=0.5, gt=0, le=1, description="of the learning rate")
+    batch_factor: int = Field(
+        default=1, ge=1, le=64, description="of the batch (Smith et al. 2018: as good as the rate)"
     )
 
-    def budget(self, steps_per_epoch: int) -> int:
-        """Most steps the stage may take."""
-        return min(self.max_steps, self.max_epochs * steps_per_epoch)
 
-    @property
-    def restoring_weight(self) -> float:
-        """Weight of the autoencoder loss in [0, 1]; the dialogue loss has the rest."""
-        if self.autoencoder_share is not None:
-            return self.autoencoder_share
-        return {"autoencoder": 1.0, "mixed": 0.5, "dialogue": 0.0}[self.mode]
+class DivergenceConfig(Section):
+    """When a training returns to its last good state, and how."""
+
+    explosion: float = Field(
+        default=4.0, gt=1, description="a loss so many times the mean of those before it"
+    )
+    rate_factor: float = Field(default=0.5, gt=0, lt=1, description="of the rate after a return")
+    max_rollbacks: int = Field(default=3, ge=0, description="returns before it is an error")
 
 
 class TrainingConfig(Section):
@@ -88,25 +97,56 @@ class TrainingConfig(Section):
     checkpoint_seconds: float = Field(
         default=30, gt=0, description="longest time between two checkpoints"
     )
+    keep_checkpoints: int = Field(
+        default=3, ge=2, le=100, description="newest ones kept: if one is broken, there is another"
+    )
+    metric: Metric | None = Field(
+        default=None,
+        description="chooses the weights that are kept; null: MRR, if any stage answers",
+    )
+    plateau: PlateauConfig = PlateauConfig()
+    divergence: DivergenceConfig = DivergenceConfig()
+    micro_batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="rows computed at once; the batch's gradient is the same, its memory is not",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="of the core's arithmetic; losses and weights are float32"
+    )
+    processes: int = Field(
+        default=1, ge=1, le=256, description="that share every batch, on this machine"
+    )
+    tracking: list[Literal["tensorboard", "mlflow"]] = Field(
+        default=[], description="where events go besides metrics.jsonl"
+    )
     device: str = "cpu"
     stages: list[StageConfig] = Field(
-        default=[
-            StageConfig(name="autoencoder", mode="autoencoder", max_steps=200, max_epochs=100),
-            StageConfig(name="mixed", mode="mixed", max_steps=100, max_epochs=60),
-            StageConfig(
-                name="dialogue",
-                mode="dialogue",
-                max_steps=400,
-                max_epochs=150,
-                learning_rate=3e-3,
-            ),
-        ],
+        default=PRESETS["staged"],
         min_length=1,
+        description=f"the curriculum; one word takes a ready-made one: {', '.join(PRESETS)}",
     )
 
     def budget(self, steps_per_epoch: int) -> int:
         """Most steps all stages together may take."""
         return sum(stage.budget(steps_per_epoch) for stage in self.stages)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the settings that decide what is trained, without those of how it is run."""
+        return self.model_dump(mode="json", exclude=_HOW_IT_RUNS)
+
+    def in_stage(self, stage: StageConfig) -> "TrainingConfig":
+        """Return these settings with those the stage has of its own."""
+        own = {name: getattr(stage, name) for name in _PER_STAGE}
+        return self.model_copy(update={k: value for k, value in own.items() if value is not None})
+
+    @property
+    def selection_metric(self) -> Metric:
+        """The metric that chooses the weights that are kept."""
+        if self.metric is not None:
+            return self.metric
+        answers = any(stage.answers for stage in self.stages)
+        return "validation_mrr" if answers else "validation_restored_cosine"
 
     def dialogue_alone(self) -> "TrainingConfig":
         """Return these settings without the stages that also restore.
@@ -114,8 +154,17 @@ class TrainingConfig(Section):
         Restoring costs a little retrieval (docs/LOG.md), so where only retrieval is asked for it
         is left out.
         """
-        stages = [stage for stage in self.stages if stage.restoring_weight == 0]
+        stages = [stage for stage in self.stages if not stage.restores]
         return self.model_copy(update={"stages": stages or self.stages})
+
+    @field_validator("stages", mode="before")
+    @classmethod
+    def _preset(cls, stages: Any) -> Any:
+        if not isinstance(stages, str):
+            return stages
+        if stages not in PRESETS:
+            raise ValueError(f"no such curriculum; there are {', '.join(PRESETS)}")
+        return PRESETS[stages]
 
     @field_validator("stages")
     @classmethod

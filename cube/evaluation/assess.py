@@ -158,13 +158,13 @@ def _turn_encoder(run: Run) -> EncodeTurns | None:
 
     def combine(turns: list[list[int]]) -> np.ndarray:
         rows = (experiment.gather(np.array(some)) for some in turns)
-        return np.stack([combine_turns(some, data.context_decay, normalize) for some in rows])
+        return np.stack([combine_turns(some, data.context_weights, normalize) for some in rows])
 
     def join(turns: list[list[int]]) -> np.ndarray:
         joined = ["\n".join(run.corpus.texts(np.array(some))) for some in turns]
         return Teacher(run.config.teacher).encode(joined, "query")
 
-    return {"last": None, "decayed": combine, "joined": join}[data.context]
+    return {"last": None, "weighted": combine, "joined": join}[data.context]
 
 
 def _learning_curve(run: Run, judged: Judged) -> dict[str, Any] | None:
@@ -251,7 +251,5 @@ def _restoration(run: Run, cube: Cube) -> dict[str, Any]:
     stage = next((s for s in run.config.training.stages if s.mode == "autoencoder"), None)
     if stage is not None:
         path = run.folder / "checkpoints" / f"stage-{stage.name}.safetensors"
-        restorer = Cube(cube.dimension, run.config.core)
-        restorer.load_state_dict(load_file(path))
-        cubes["autoencoder"] = restorer
+        cubes["autoencoder"] = Cube.from_state(cube.dimension, cube.config, load_file(path))
     return restoration(run.experiment, cubes, run.config.training)

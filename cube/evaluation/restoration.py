@@ -34,7 +34,7 @@ def restoration(
     corrupted = corrupt(torch.from_numpy(clean), *noise, generator).numpy()
     linear = corrupted @ _best_linear_map(experiment, noise, config.seed)
     outputs = {"corrupted": corrupted, "wiener": linear}
-    outputs |= {name: cube.apply_to(corrupted) for name, cube in cubes.items()}
+    outputs |= {name: cube.restore(corrupted) for name, cube in cubes.items()}
     return {name: _closeness(output, clean) for name, output in outputs.items()}
 
 

@@ -22,7 +22,7 @@ from cube.report.sections.space import lattice_section, map_section
 from cube.report.sections.targets import targets_section
 from cube.report.sections.training import training_section
 from cube.report.sections.verdict import verdict_section
-from cube.runs import Run
+from cube.runs import Run, read_metrics
 
 REPORT = "report/index.html"
 _TITLES = {  # of the sections, in their order; each has a template of its name
@@ -93,7 +93,7 @@ def _sections(run: Run, evaluation: dict[str, Any]) -> dict[str, Any]:
         "groups": groups_section(evaluation),
         "targets": targets_section(evaluation["targets"]),
         "outlook": outlook_section(evaluation),
-        "training": training_section(training, _events(run), config.training),
+        "training": training_section(training, read_metrics(run), config.training),
         "similarities": similarities_section(evaluation),
         "confidence": confidence_section(evaluation),
         "map": map_section(evaluation),
@@ -101,23 +101,17 @@ def _sections(run: Run, evaluation: dict[str, Any]) -> dict[str, Any]:
         "failures": evaluation.get("failures"),
         "examples": examples_section(evaluation["examples"]),
         "data": {
-            **data_section(run.corpus.manifest, vectors, evaluation["splits"]),
+            **data_section(run.corpus.manifest, vectors, run.facts, evaluation["splits"]),
             "validation": validation_section(run.folder / "validation"),
             "drift": drift_section(run.folder / "drift"),
         },
-        "measurements": measurements_section(evaluation, timings, vectors),
+        "measurements": measurements_section(evaluation, timings),
         "config": {
             "yaml": (run.folder / "config.yaml").read_text(encoding="utf-8"),
             "digests": _digests(run, vectors),
             "versions": _versions(run),
         },
     }
-
-
-def _events(run: Run) -> list[dict[str, Any]]:
-    from cube.steps import read_metrics  # here, because the steps use this module
-
-    return read_metrics(run) if (run.folder / "metrics.jsonl").is_file() else []
 
 
 def _digests(run: Run, vectors: dict[str, Any]) -> list[tuple[str, str]]:

@@ -16,6 +16,25 @@ def print_summary(run: Run) -> None:
     console().print(f"Report: {run.folder / 'report' / 'index.html'}")
 
 
+def print_profile(run: Run) -> None:
+    """Print where the time of a training went, and its peak of memory."""
+    timings = run.read("timings.json")
+    table = Table(
+        title=f"Training: {timings['training_seconds']:.1f} s, "
+        f"peak memory {timings['peak_rss_gb']:.2f} GB",
+        title_justify="left",
+    )
+    table.add_column("part")
+    for column in ("seconds", "share", "calls", "ms a call"):
+        table.add_column(column, justify="right")
+    for row in timings["profile"]:
+        calls = row["calls"]
+        each = f"{1000 * row['seconds'] / calls:.2f}" if calls else ""
+        share = f"{row['share']:.1%}"
+        table.add_row(row["part"], f"{row['seconds']:.2f}", share, str(calls or ""), each)
+    console().print(table)
+
+
 def print_evaluation(evaluation: dict[str, Any]) -> None:
     """Print tables and verdict of an evaluation, headline slice first."""
     out = console()
@@ -76,7 +95,7 @@ class TrainingBar:
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Show a validation."""
-        if event["event"] == "stage_end":
+        if event["event"] not in ("start", "validation"):
             return
         loss = "" if event["loss"] is None else f" · loss {event['loss']:.3f}"
         words = f"{event['stage'] or 'start'} · step {event['step']}{loss}"

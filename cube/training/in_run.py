@@ -1,15 +1,24 @@
 """Trainings that belong to a run: they read its experiment and write into its folder."""
 
+import shutil
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file, save
+from torch import distributed
 
 from cube import storage
 from cube.config import CoreConfig, TrainingConfig
+from cube.errors import ModelError
 from cube.lattice.core import Cube
 from cube.runs import Run
+from cube.training.checkpoint import Checkpoints
+from cube.training.curriculum import StageProgress
 from cube.training.dataset import TrainingSet
-from cube.training.trainer import OnEvent, Trainer, TrainingResult
+from cube.training.launch import run_in_processes
+from cube.training.result import TrainingResult
+from cube.training.trainer import CHECKPOINTS, OnEvent, Trainer
 
 
 def train_in(
@@ -19,13 +28,26 @@ def train_in(
     folder: Path,
     on_event: OnEvent | None = None,
     data: TrainingSet | None = None,
-) -> tuple[Cube, TrainingResult]:
-    """Train on a run's data (or on part of it), resuming from a checkpoint in `folder`."""
-    identity = storage.digest_of(
-        [run.facts["digest"], training.model_dump(mode="json"), core.model_dump(mode="json")]
-    )
+) -> tuple[Cube, TrainingResult, list[dict[str, Any]]]:
+    """Train on a run's data (or a part), going on from a checkpoint in `folder` if there is one.
+
+    Returns:
+        The cube, what the training came to, and where its time went (see `clock`).
+    """
+    if data is None and training.processes > 1 and not distributed.is_initialized():
+        where = (run.folder, training, core, folder)
+        run_in_processes(training.processes, training.device, _train_as_one_of_several, *where)
+        # They are done: what follows finds their last checkpoint and trains no step.
     data = data or run.experiment.training_set
-    return Trainer(training, core, data, folder, identity, on_event).train()
+    trainer = Trainer(training, core, data, folder, _facts(run, training, core), on_event)
+    cube, result = trainer.train()
+    return cube, result, trainer.clock.to_json()
+
+
+def _train_as_one_of_several(
+    run: Path, training: TrainingConfig, core: CoreConfig, folder: Path
+) -> None:
+    train_in(Run(run), training, core, folder)
 
 
 def side_training(
@@ -38,9 +60,51 @@ def side_training(
     """Return a further cube of a run (a baseline, another seed), trained once and kept."""
     weights = folder / "weights.safetensors"
     if weights.is_file():
-        cube = Cube(run.experiment.training_set.dimension, core)
-        cube.load_state_dict(load_file(weights))
-        return cube
-    cube, _ = train_in(run, training, core, folder, data=data)
+        dimension = run.experiment.training_set.dimension
+        return Cube.from_state(dimension, core, load_file(weights))
+    cube, *_ = train_in(run, training, core, folder, data=data)
     storage.write_bytes(weights, save(cube.state_dict()))
     return cube
+
+
+def carry_over(previous: Run, run: Run) -> None:
+    """Let a run that extends another begin with the other's last state.
+
+    A training that was over goes on with its last stage, with its patience anew. Nothing happens
+    where the run has begun already.
+
+    Raises:
+        ModelError: when the other run has no checkpoint.
+    """
+    if (run.folder / CHECKPOINTS).is_dir():
+        return
+    ours, theirs = (_checkpoints(r, r.folder / CHECKPOINTS) for r in (run, previous))
+    saved = theirs.load()
+    if saved is None:
+        raise ModelError(f"{previous.folder} was never trained: there is nothing to extend.")
+    state = saved["now"]
+    if state["progress"]["stage"] == len(previous.config.training.stages):
+        end = state["stage_ends"].pop()
+        progress = StageProgress(len(previous.config.training.stages) - 1, end["steps"])
+        state["progress"] = asdict(progress)
+    state["history"].append({"event": "extended", "step": state["step"], "run": previous.run_id})
+    with storage.atomic_folder(ours.folder) as temporary:
+        for path in theirs.folder.glob("stage-*.safetensors"):
+            shutil.copy(path, temporary)
+        begun = Checkpoints(temporary, ours.facts, ours.keep)
+        begun.save({"now": state, "good": state}, state["best"]["weights"])
+
+
+def _checkpoints(run: Run, folder: Path) -> Checkpoints:
+    training = run.config.training
+    return Checkpoints(folder, _facts(run, training, run.config.core), training.keep_checkpoints)
+
+
+def _facts(run: Run, training: TrainingConfig, core: CoreConfig) -> dict[str, Any]:
+    """Return what a training of a run is made of."""
+    return {
+        "data": {name: run.facts[name] for name in ("corpus", "vectors")},
+        "splits": run.config.data.splits.model_dump(mode="json"),
+        "training": training.identity(),
+        "core": core.model_dump(mode="json"),
+    }

@@ -20,11 +20,14 @@ def same_answer_mask(
 
 def contrastive_loss(
     predictions: Float[Tensor, "batch dim"],
-    targets: Float[Tensor, "batch dim"],
-    false_negatives: Bool[Tensor, "batch batch"],
+    targets: Float[Tensor, "targets dim"],
+    false_negatives: Bool[Tensor, "batch targets"],
     temperature: float,
 ) -> Float[Tensor, ""]:
-    """InfoNCE over the batch (van den Oord et al. 2018): each prediction picks its own target."""
+    """InfoNCE (van den Oord et al. 2018): each prediction picks its own among the targets.
+
+    Target i is right for prediction i; there may be more targets than predictions.
+    """
     predictions = functional.normalize(predictions, dim=-1)
     targets = functional.normalize(targets, dim=-1)
     logits = (predictions @ targets.T) / temperature

@@ -28,6 +28,17 @@ def batch_rows(
     return _permutation(num_rows, seed, stream, epoch)[start : start + batch_size]
 
 
+def paced_rows(
+    num_rows: int, batch_size: int, seed: int, stream: int, step: int
+) -> Int[np.ndarray, " batch"]:
+    """Return positions drawn without replacement within the batch only.
+
+    For a range that grows from step to step, in which there are no epochs. Arguments as above.
+    """
+    generator = np.random.default_rng([seed, stream, step])
+    return generator.choice(num_rows, min(batch_size, num_rows), replace=False, shuffle=False)
+
+
 @lru_cache(maxsize=4)
 def _permutation(num_rows: int, seed: int, stream: int, epoch: int) -> np.ndarray:
     generator = np.random.default_rng([seed, stream, epoch])

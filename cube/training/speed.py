@@ -40,14 +40,12 @@ def speedup_over_plain_loop(
     Both run the same losses, batch size and optimiser; the first step of each is not timed. The
     plain loop is a `DataLoader` with one gather per sample.
     """
-    stage = next((s for s in config.stages if s.restoring_weight < 1), None)
-    if stage is None:
-        stage = config.stages[-1]
-    stage = stage.model_copy(update={"autoencoder_share": 0.0})
+    stage = next((stage for stage in config.stages if stage.answers), config.stages[-1])
+    stage = stage.model_copy(update={"autoencoder_share": 0.0, "autoencoder_share_end": None})
     trainer = Trainer(config.model_copy(update={"stages": [stage]}), core, data)
-    trainer.run_steps(stage, 1)
+    trainer.run_steps(1)
     started = time.perf_counter()
-    trainer.run_steps(stage, steps)
+    trainer.run_steps(steps)
     ours = time.perf_counter() - started
     return _plain_seconds(config, core, data, steps) / ours
 

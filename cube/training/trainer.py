@@ -2,53 +2,44 @@
 
 import json
 import logging
+import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from cube import storage
 from cube.config import CoreConfig, StageConfig, TrainingConfig
+from cube.errors import ModelError, TrainingInterruptedError
 from cube.lattice.core import Cube
-from cube.training.checkpoint import load_checkpoint, save_checkpoint
-from cube.training.curriculum import StageProgress, learning_rate
+from cube.training.batches import Batches
+from cube.training.calibration import Calibration, calibrate
+from cube.training.checkpoint import Checkpoints
+from cube.training.clock import Clock
+from cube.training.curriculum import StepPlan, plan_step
 from cube.training.dataset import TrainingSet
-from cube.training.objectives import contrastive_loss, corrupt, cosine_loss, same_answer_mask
-from cube.training.sampler import batch_rows, steps_per_epoch, stream_seed
+from cube.training.divergence import objection
+from cube.training.interrupts import Interrupts
+from cube.training.loss import accumulate_gradient
+from cube.training.optimizer import make_optimizer, set_rate, update_average
+from cube.training.prefetch import Prefetch
+from cube.training.processes import Processes
+from cube.training.result import TrainingResult, loss_convergence
+from cube.training.sampler import steps_per_epoch
+from cube.training.state import Event, TrainingState
 from cube.training.validation import Validation
 
 logger = logging.getLogger(__name__)
 
-Event = dict[str, Any]
 OnEvent = Callable[[Event], None]
 
-_PAIRS, _TEXTS, _NOISE = range(3)  # independent random streams of one seed
-_CONVERGED_OVER = 16  # steps compared at the end of training if an epoch has fewer
-
-
-_PRIOR_PAIRS, _STRONGEST_DECAY = 10_000, 20.0
-
-CHECKPOINT = "checkpoints/last.pt"
+CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a training came to. Numbers only: the cube itself is returned beside it."""
-
-    steps: int
-    best_step: int
-    best_validation_mrr: float
-    untrained_validation_mrr: float
-    steps_per_epoch: int
-    loss_convergence: float | None  # relative change of the mean loss, last epoch to the one before
-    skipped_steps: int  # steps whose loss or gradient was not finite
-    stages: list[dict[str, Any]]
+_PREFETCHED = 2  # batches gathered ahead
 
 
 class Trainer:
@@ -65,234 +56,244 @@ class Trainer:
         core: CoreConfig,
         data: TrainingSet,
         folder: Path | None = None,
-        identity: str = "",
+        facts: dict[str, Any] | None = None,
         on_event: OnEvent | None = None,
     ):
+        """Prepare a training.
+
+        Args:
+            config: curriculum and optimiser.
+            core: what is trained.
+            data: what is learned from.
+            folder: for checkpoints and metrics; none: nothing is written or resumed.
+            facts: what the training is made of; a checkpoint made of anything else is refused.
+            on_event: told of every validation, rollback and end of a stage.
+        """
         self.config = config
         self.data = data
         self.folder = folder
-        self.identity = identity
         self.on_event = on_event or (lambda event: None)
-        self.device = torch.device(config.device)
-        self.cube = Cube(data.dimension, core).to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.cube.parameters(), lr=1e-3, weight_decay=decay_of(config, data.num_pairs)
+        self.processes = Processes.joined()
+        self.clock = Clock()
+        self.cube = Cube(data.dimension, core).to(torch.device(config.device))
+        self.state = TrainingState.untrained(
+            self.cube, make_optimizer(self.cube, config, data.num_pairs)
         )
-        self.progress = StageProgress()
-        self.step = 0
-        self.skipped = 0
-        self.losses: list[float] = []
-        self.history: list[Event] = []
-        self.stage_ends: list[dict[str, Any]] = []
-        self.average = self._weights()
-        self.best = {"step": 0, "score": -np.inf, "weights": self.average}
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
+        self._good = self.state.snapshot()  # what a divergence returns to
+        self._batches = Prefetch(Batches(data, config, self.processes).load)
         self._validation = Validation(data, config)
+        self._interrupts = Interrupts()
+        self._told_to_stop = False
+        self._checkpoints = None
+        if folder is not None and self.processes.is_first:
+            self._checkpoints = Checkpoints(
+                folder / CHECKPOINTS, facts or {}, config.keep_checkpoints
+            )
 
     def train(self) -> tuple[Cube, TrainingResult]:
-        """Run the curriculum to its end and return the best cube on validation."""
-        if not self._resume():
-            self._validate("start", stage=None)
-        saved_at = time.monotonic()
-        while self.progress.stage < len(self.config.stages):
-            stage = self.config.stages[self.progress.stage]
-            if reason := self.progress.finished(stage, self._budget(stage)):
-                self._end_stage(stage, reason)
-                self._save()
-                continue
-            self._step(stage)
-            if self.progress.step % self.config.validate_every == 0:
-                self._validate("validation", stage)
-            if time.monotonic() - saved_at > self.config.checkpoint_seconds:
-                self._save()
-                saved_at = time.monotonic()
-        self.cube.load_state_dict(self.best["weights"])
-        return self.cube, self._result()
+        """Run the curriculum to its end and return the best cube on validation.
 
-    def run_steps(self, stage: StageConfig, steps: int) -> None:
-        """Take steps of one stage without validating; what the speed measurement times."""
-        for _ in range(steps):
-            self._step(stage)
+        Raises:
+            TrainingInterruptedError: after SIGTERM or SIGINT, when a checkpoint was written.
+            ModelError: when the training diverges again and again, or the folder holds another.
+        """
+        if self._checkpoints is None:
+            self._run()
+        else:
+            with self._checkpoints.opened(), self._interrupts:
+                self._run()
+        self.cube.load_state_dict(self.state.best["weights"])
+        return self.cube, self._result(calibrate(self.cube, self.data, self.config))
+
+    def run_steps(self, steps: int) -> None:
+        """Take steps without validating; what measurements of speed time."""
+        with self._batches.running():
+            for _ in range(steps):
+                self._step(self._plan())
+
+    def _run(self) -> None:
+        state = self.state
+        if not self._resume():
+            self._validate("start", None)
+        saved_at = time.monotonic()
+        with self._batches.running():
+            while state.progress.stage < len(self.config.stages):
+                stage = self.config.stages[state.progress.stage]
+                if reason := state.progress.finished(stage, stage.budget(self.epoch_steps)):
+                    self._end_stage(stage, reason)
+                    self._save()
+                    continue
+                plan = self._plan()
+                taken = self._step(plan)
+                if taken and state.progress.step % self.config.validate_every == 0:
+                    self._validate("validation", plan)
+                if time.monotonic() - saved_at > self.config.checkpoint_seconds:
+                    self._save()
+                    saved_at = time.monotonic()
+                if self._told_to_stop:
+                    break
+        if self._told_to_stop or self._interrupts.received:
+            self._stop()
 
     # One step -----------------------------------------------------------------------------------
 
-    def _step(self, stage: StageConfig) -> None:
-        warmup = self.config.warmup_share
-        rate = learning_rate(stage.learning_rate, self.progress.step, self._budget(stage), warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(stage)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.cube.parameters(), self.config.clip_norm)
-        if torch.isfinite(loss) and torch.isfinite(norm):
-            self.optimizer.step()
-            self._update_average()
-        else:
-            self.skipped += 1
-            logger.warning("step %d skipped: loss or gradient is not finite", self.step)
-        self.losses.append(loss.item())
-        self.step += 1
-        self.progress.step += 1
+    def _plan(self, ahead: int = 0) -> StepPlan:
+        progress = replace(self.state.progress, step=self.state.progress.step + ahead)
+        return plan_step(self.config, progress, self.state.step + ahead, self.epoch_steps)
 
-    def _loss(self, stage: StageConfig) -> Tensor:
-        weight = stage.restoring_weight
-        loss = torch.zeros((), device=self.device)
-        if weight > 0:
-            loss = loss + weight * self._restoring_loss()
-        if weight < 1:
-            loss = loss + (1 - weight) * self._answering_loss()
-        return loss
+    def _step(self, plan: StepPlan) -> bool:
+        """Take a step, or return to the last good state and say False."""
+        state, parameters = self.state, list(self.cube.parameters())
+        config = self.config.in_stage(self.config.stages[plan.stage])
+        with self.clock.part("waiting for the batch"):
+            batch = self._batches.get(plan, [self._plan(1 + i) for i in range(_PREFETCHED)])
+        with self.clock.part("forward and backward"):
+            state.optimizer.zero_grad(set_to_none=True)
+            loss = accumulate_gradient(self.cube, batch, plan.restoring_weight, config)
+        with self.clock.part("optimiser and average"):
+            stop = float(self._interrupts.received is not None)
+            loss, stop = self.processes.sum_gradients(parameters, loss, stop)
+            self._told_to_stop = stop > 0
+            norm = torch.nn.utils.clip_grad_norm_(parameters, config.clip_norm).item()
+            before = state.losses[len(state.losses) - state.progress.step :]
+            if reason := objection(loss, norm, before, config.divergence):
+                self._roll_back(reason, plan)
+                return False
+            set_rate(state.optimizer, plan.learning_rate)
+            state.optimizer.step()
+            update_average(state.average, self.cube, config.ema_decay, state.step)
+        state.losses.append(loss)
+        state.step += 1
+        state.progress.step += 1
+        return True
 
-    def _restoring_loss(self) -> Tensor:
-        clean = self._gather(self.data.texts[self._positions(len(self.data.texts), _TEXTS)])
-        generator = torch.Generator().manual_seed(stream_seed(self.config.seed, _NOISE, self.step))
-        corrupted = corrupt(clean, self.config.noise, self.config.dropped_dimensions, generator)
-        return cosine_loss(self.cube(corrupted), clean)
-
-    def _answering_loss(self) -> Tensor:
-        positions = self._positions(self.data.num_pairs, _PAIRS)
-        questions, answers = self.data.questions[positions], self.data.answers[positions]
-        predictions = self.cube(self._gather(questions))
-        targets = self._gather(answers)
-        mask = same_answer_mask(torch.from_numpy(questions), torch.from_numpy(answers))
-        loss = contrastive_loss(predictions, targets, mask.to(self.device), self.config.temperature)
-        return loss + self.config.cosine_weight * cosine_loss(predictions, targets)
-
-    def _positions(self, num_rows: int, stream: int) -> np.ndarray:
-        return batch_rows(num_rows, self.config.batch_size, self.config.seed, stream, self.step)
-
-    def _gather(self, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(self.data.gather(rows)).to(self.device)
-
-    def _budget(self, stage: StageConfig) -> int:
-        return stage.budget(self.epoch_steps)
-
-    # Averaged weights ---------------------------------------------------------------------------
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {k: v.detach().cpu().clone() for k, v in self.cube.state_dict().items()}
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        # The decay grows from 0, so that the first averages are not stuck at the start.
-        decay = min(self.config.ema_decay, self.step / (self.step + 10))
-        for name, value in self.cube.state_dict().items():
-            self.average[name].lerp_(value.cpu(), 1 - decay)
-
-    # Validation ---------------------------------------------------------------------------------
-
-    def _validate(self, kind: str, stage: StageConfig | None) -> None:
-        averaged = Cube(self.data.dimension, self.cube.config)
-        averaged.load_state_dict(self.average)
-        mrr, restored = self._validation.score(averaged)
-        if mrr > self.best["score"]:
-            weights = {name: value.clone() for name, value in self.average.items()}
-            self.best = {"step": self.step, "score": mrr, "weights": weights}
-        if stage is not None:
-            self.progress.validated(restored if stage.restoring_weight == 1 else mrr)
-        recent = self.losses[-self.config.validate_every :]
+    def _roll_back(self, reason: str, plan: StepPlan) -> None:
+        """Return to the last good state with a lower rate."""
+        state, stage = self.state, self.config.stages[plan.stage]
+        allowed = self.config.divergence
+        if state.rollbacks == allowed.max_rollbacks:
+            raise ModelError(
+                f"The training diverged at step {plan.step}, stage {stage.name}: {reason}, after "
+                f"{state.rollbacks} returns to a lower rate. Lower its learning_rate "
+                f"({stage.learning_rate:g}), or look for vectors that are not finite."
+            )
+        history, rollbacks = state.history, state.rollbacks + 1
+        state.restore(self._good)
+        state.history, state.rollbacks = history, rollbacks
+        state.progress.rate_scale *= allowed.rate_factor
+        self._good = state.snapshot()
+        logger.warning(
+            "step %d: %s; back to step %d at a lower rate", plan.step, reason, state.step
+        )
         self._record(
             {
-                "event": kind,
-                "step": self.step,
-                "stage": stage.name if stage else None,
-                "learning_rate": self.optimizer.param_groups[0]["lr"] if stage else None,
-                "restoring_weight": stage.restoring_weight if stage else None,
-                "loss": float(np.mean(recent)) if recent else None,
-                "validation_mrr": mrr,
-                "validation_restored_cosine": restored,
+                "event": "rollback",
+                "step": plan.step,
+                "stage": stage.name,
+                "reason": reason,
+                "back_to": state.step,
+                "rate_scale": state.progress.rate_scale,
             }
         )
 
+    # Validation and ends of stages --------------------------------------------------------------
+
+    def _validate(self, kind: str, plan: StepPlan | None) -> None:
+        state = self.state
+        with self.clock.part("validation"):
+            averaged = Cube(self.data.dimension, self.cube.config)
+            averaged.load_state_dict(state.average)
+            mrr, restored = self.processes.from_first(lambda: self._validation.score(averaged))
+        scores = {"validation_mrr": mrr, "validation_restored_cosine": restored}
+        score = scores[self.config.selection_metric]
+        if score > state.best["score"]:
+            weights = {name: value.clone() for name, value in state.average.items()}
+            state.best = {"step": state.step, "score": score, "mrr": mrr, "weights": weights}
+        stage = None if plan is None else self.config.stages[plan.stage]
+        if stage is not None:
+            state.progress.validated(scores[stage.stopping_metric], stage, self.config.plateau)
+        recent = state.losses[-self.config.validate_every :]
+        self._record(
+            {
+                "event": kind,
+                "step": state.step,
+                "stage": stage.name if stage else None,
+                "learning_rate": plan.learning_rate if plan else None,
+                "restoring_weight": plan.restoring_weight if plan else None,
+                "batch_size": plan.batch_size if plan else None,
+                "competence": plan.competence if plan else None,
+                "loss": float(np.mean(recent)) if recent else None,
+                **scores,
+            }
+        )
+        self._good = state.snapshot()
+
     def _end_stage(self, stage: StageConfig, reason: str) -> None:
-        end = {"name": stage.name, "mode": stage.mode, "steps": self.progress.step}
-        self.stage_ends.append({**end, "ended_by": reason, "last_step": self.step})
-        self._record({"event": "stage_end", **self.stage_ends[-1]})
-        if self.folder is not None:
+        state = self.state
+        end = {"name": stage.name, "mode": stage.mode, "steps": state.progress.step}
+        state.stage_ends.append({**end, "ended_by": reason, "last_step": state.step})
+        state.progress = state.progress.next_stage()
+        self._record({"event": "stage_end", **state.stage_ends[-1]})
+        if self._checkpoints is not None:
             from safetensors.torch import save
 
-            path = self.folder / "checkpoints" / f"stage-{stage.name}.safetensors"
-            storage.write_bytes(path, save(self.average))
-        self.progress.next_stage()
+            path = self._checkpoints.folder / f"stage-{stage.name}.safetensors"
+            storage.write_bytes(path, save(state.average))
+        self._good = state.snapshot()
 
     def _record(self, event: Event) -> None:
-        self.history.append(event)
+        self.state.history.append(event)
         self._write_metrics()
         self.on_event(event)
 
     def _write_metrics(self) -> None:
-        if self.folder is not None:
-            lines = "".join(json.dumps(event) + "\n" for event in self.history)
+        if self.folder is not None and self.processes.is_first:
+            lines = "".join(json.dumps(event) + "\n" for event in self.state.history)
             storage.write_bytes(self.folder / METRICS, lines.encode())
 
     # Checkpoints --------------------------------------------------------------------------------
 
     def _save(self) -> None:
-        if self.folder is None:
-            return
-        state = {
-            "identity": self.identity,
-            "step": self.step,
-            "progress": asdict(self.progress),
-            "cube": self._weights(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average,
-            "best": self.best,
-            "skipped": self.skipped,
-            "losses": torch.tensor(self.losses, dtype=torch.float64),
-            "history": self.history,
-            "stage_ends": self.stage_ends,
-        }
-        save_checkpoint(self.folder / CHECKPOINT, state)
+        if self._checkpoints is not None:
+            with self.clock.part("checkpoints"):
+                state = {"now": self.state.snapshot(), "good": self._good}
+                self._checkpoints.save(state, self.state.best["weights"])
 
     def _resume(self) -> bool:
-        if self.folder is None:
+        saved = self.processes.from_first(
+            lambda: None if self._checkpoints is None else self._checkpoints.load()
+        )
+        if saved is None:
             return False
-        state = load_checkpoint(self.folder / CHECKPOINT, self.identity)
-        if state is None:
-            return False
-        self.step = state["step"]
-        self.progress = StageProgress(**state["progress"])
-        self.cube.load_state_dict(state["cube"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average, self.best = state["average"], state["best"]
-        self.skipped = state["skipped"]
-        self.losses = state["losses"].tolist()
-        self.history, self.stage_ends = state["history"], state["stage_ends"]
+        self.state.restore(saved["now"])
+        self._good = saved["good"]
         self._write_metrics()
-        logger.info("training goes on from its checkpoint at step %d", self.step)
+        logger.info("training goes on from its checkpoint at step %d", self.state.step)
         return True
 
-    # Result -------------------------------------------------------------------------------------
-
-    def _result(self) -> TrainingResult:
-        return TrainingResult(
-            steps=self.step,
-            best_step=self.best["step"],
-            best_validation_mrr=self.best["score"],
-            untrained_validation_mrr=self.history[0]["validation_mrr"],
-            steps_per_epoch=self.epoch_steps,
-            loss_convergence=self._convergence(),
-            skipped_steps=self.skipped,
-            stages=self.stage_ends,
+    def _stop(self) -> None:
+        """Write a checkpoint and leave, after a signal to this process or another of the group."""
+        self._save()
+        number = self._interrupts.received or signal.SIGTERM
+        raise TrainingInterruptedError(
+            f"Training stopped by {signal.Signals(number).name} at step {self.state.step}, which "
+            "is saved: the same command goes on from there.",
+            number,
         )
 
-    def _convergence(self) -> float | None:
-        window = max(self.epoch_steps, _CONVERGED_OVER)
-        last_stage = self.stage_ends[-1]["steps"]
-        if last_stage < 2 * window:
-            return None
-        last, before = np.mean(self.losses[-window:]), np.mean(self.losses[-2 * window : -window])
-        return float(abs(last - before) / before)
-
-
-def decay_of(config: TrainingConfig, num_pairs: int) -> float:
-    """Return the weight decay: the config's, or a prior worth a fixed number of pairs.
-
-    Weights of zero are the identity, so decay is a prior for the frozen teacher; like any prior it
-    gives way as data comes in (see docs/LOG.md for the sizes it was chosen on).
-    """
-    if config.weight_decay is not None:
-        return config.weight_decay
-    return min(_STRONGEST_DECAY, _PRIOR_PAIRS / num_pairs)
+    def _result(self, calibration: Calibration) -> TrainingResult:
+        state = self.state
+        return TrainingResult(
+            steps=state.step,
+            best_step=state.best["step"],
+            best_validation_mrr=state.best["mrr"],
+            untrained_validation_mrr=state.history[0]["validation_mrr"],
+            steps_per_epoch=self.epoch_steps,
+            loss_convergence=loss_convergence(
+                state.losses, self.epoch_steps, state.stage_ends[-1]["steps"]
+            ),
+            skipped_steps=state.rollbacks,
+            stages=state.stage_ends,
+            calibration=calibration,
+        )

@@ -30,5 +30,5 @@ class Validation:
         """Return MRR@10 and the mean cosine of restored vectors."""
         predictions = cube.apply_to(self._questions)
         mrr = reciprocal_ranks(first_right_ranks(predictions, self._bank, self._task)).mean()
-        restored = cube.apply_to(self._corrupted)
+        restored = cube.restore(self._corrupted)
         return float(mrr), float((restored * normalized(self._clean)).sum(axis=1).mean())

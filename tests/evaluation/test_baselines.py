@@ -2,7 +2,6 @@
 
 import itertools
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +44,17 @@ def systems_of(experiment):
     cube = Cube(48, CoreConfig())
     baselines = all_baselines(experiment, cube, lambda core: Cube(48, core))
     return [cube_system("cube", "cube", cube), *baselines]
+
+
+def with_texts(experiment, texts):
+    return Experiment(
+        experiment.vectors,
+        experiment.questions,
+        experiment.answers,
+        experiment.splits,
+        experiment.slices,
+        texts=lambda rows: [texts[row] for row in rows],
+    )
 
 
 def find(experiment, name):
@@ -131,7 +141,7 @@ def test_bm25_ranks_as_its_formula_says(experiment):
     words = [f"w{i}" for i in range(40)]
     texts = [" ".join(generator.choice(words, generator.integers(1, 9))) for _ in range(1_200)]
     texts[520], texts[1_130] = "Ω", ""  # no known word at all, and no word
-    read = replace(experiment, texts=lambda rows: [texts[row] for row in rows])
+    read = with_texts(experiment, texts)
     task = read.task("unseen_answers")
     answers = [re.findall(r"\w\w+", texts[row]) for row in task.bank]
     average = np.mean([len(answer) for answer in answers])
@@ -158,7 +168,7 @@ def test_bm25_ranks_as_its_formula_says(experiment):
 
 def test_a_ranking_of_texts_is_judged_like_any_other_but_has_no_vectors(experiment):
     texts = [f"word{row % 600}" for row in range(1_200)]  # every question is its answer
-    read = replace(experiment, texts=lambda rows: [texts[row] for row in rows])
+    read = with_texts(experiment, texts)
     systems = systems_of(read)
     assert [system.name for system in systems[1:]] == list(LABELS)
     values = to_json(judge_systems(read, systems, CONFIG), read, CONFIG)

@@ -6,7 +6,7 @@ import torch
 
 from cube.config import CoreConfig
 from cube.errors import ConfigError, ModelError
-from cube.export import affine_map
+from cube.export.affine import affine_map
 from cube.lattice.core import Cube
 from cube.lattice.reshaper import Reshaper
 from cube.lattice.rules import RULES

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cube.config import StageConfig, TrainingConfig
+from cube.config.training import PlateauConfig
 from cube.training.curriculum import StageProgress, learning_rate
 from cube.training.objectives import contrastive_loss, corrupt, cosine_loss, same_answer_mask
 from cube.training.sampler import batch_rows, steps_per_epoch
@@ -83,11 +84,11 @@ def test_a_stage_ends_by_budget_or_by_plateau():
     assert (stage.budget(100), stage.budget(2)) == (10, 6)
     progress = StageProgress()
     for score in (0.1, 0.2, 0.2):
-        progress.validated(score)
+        progress.validated(score, stage, PlateauConfig())
         assert progress.finished(stage, 10) is None
-    progress.validated(0.15)
+    progress.validated(0.15, stage, PlateauConfig())
     assert progress.finished(stage, 10) == "plateau"
-    progress.next_stage()
+    progress = progress.next_stage()
     assert progress == StageProgress(stage=1)
     progress.step = 10
     assert progress.finished(stage, 10) == "budget"
@@ -102,7 +103,7 @@ def test_dialogue_alone_leaves_out_what_restores():
 
 def test_modes_weigh_the_losses():
     def weight(mode, share=None):
-        return StageConfig(name="a", mode=mode, autoencoder_share=share).restoring_weight
+        return StageConfig(name="a", mode=mode, autoencoder_share=share).restoring_weight()
 
     assert [weight(m) for m in ("autoencoder", "mixed", "dialogue")] == [1.0, 0.5, 0.0]
     assert weight("mixed", 0.25) == 0.25

@@ -12,8 +12,8 @@ Train = Callable[[CoreConfig], Cube]
 
 
 def rival_core(cube: Cube, rule: str) -> CoreConfig:
-    """Return the core of a rival; one of free size gets as many parameters as the cube."""
-    changes = {"rule": rule, "max_parameters": cube.num_parameters}
+    """Return the core of a rival: a map alone; one of free size has as many parameters."""
+    changes = {"rule": rule, "max_parameters": cube.num_parameters, "memory_pairs": 0}
     return cube.config.model_copy(update=changes)
 
 

@@ -77,7 +77,7 @@ def _schedule(training: dict[str, Any], config: TrainingConfig) -> list[Panel]:
         for step in sorted({*range(0, taken, every), taken - 1}):
             rate = learning_rate(plan.learning_rate, step, budget, config.warmup_share)
             rates.append(Point(start + step, rate, plan.name))
-        weights += [Point(at, plan.restoring_weight) for at in (start, start + taken)]
+        weights += [Point(at, plan.restoring_weight()) for at in (start, start + taken)]
         start += taken
     return [
         Panel("Learning rate", rates, 80, "curve rate", False, False, include=(0.0,), ticks=2),

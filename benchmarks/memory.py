@@ -1,0 +1,129 @@
+"""Peak memory and time of a step as the corpus grows.
+
+    python -m benchmarks.memory [--pairs 10000 1000000 5000000] [--steps 150]
+
+Writes synthetic vectors (float16, 384 dimensions; 7.7 GB for 5 million pairs, deleted afterwards)
+and trains on each size in a process of its own. The peak is VmHWM: mapped pages count.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from cube import storage
+from cube.config import CoreConfig, parse_config
+from cube.data.splits import Split
+from cube.training.dataset import make_training_set
+from cube.training.trainer import Trainer
+
+DIMENSION = 384
+VALIDATION_PAIRS = 1_000
+WARM_UP_STEPS = 20
+_BLOCK_ROWS = 1 << 16
+
+
+def write_vectors(path: Path, rows: int) -> None:
+    """Write a matrix of distinct rows, a block at a time."""
+    block = np.random.default_rng(0).standard_normal((_BLOCK_ROWS, DIMENSION), np.float32)
+    block = block.astype(np.float16)
+    header = {"descr": "<f2", "fortran_order": False, "shape": (rows, DIMENSION)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, rows, _BLOCK_ROWS):
+            part = block[: rows - start]
+            file.write(np.roll(part, start // _BLOCK_ROWS, axis=1).data)
+
+
+def measure(path: Path, steps: int) -> dict:
+    """Train on a matrix whose first half answers to its second, and measure this process."""
+    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    pairs = len(vectors) // 2
+    splits = np.full(pairs, Split.TRAIN, np.int8)
+    splits[:VALIDATION_PAIRS] = Split.VALIDATION
+    questions = np.arange(pairs, dtype=np.int32)
+    data = make_training_set(vectors, questions, questions + np.int32(pairs), splits)
+    stage = {"name": "mixed", "mode": "mixed", "max_steps": steps, "max_epochs": 100_000}
+    config = parse_config({"training": {"stages": [stage], "validate_every": steps}}).training
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(config, CoreConfig(), data, Path(folder))
+        wall, processor = _timed_steps(trainer)
+        trainer.train()
+    return {
+        "pairs": pairs,
+        "file_gb": path.stat().st_size / 1e9,
+        "peak_gb": _peak_gb(),
+        "step_ms": 1000 * statistics.median(wall[WARM_UP_STEPS:]),
+        "step_processor_ms": 1000 * statistics.median(processor[WARM_UP_STEPS:]),
+    }
+
+
+def _timed_steps(trainer: Trainer) -> tuple[list[float], list[float]]:
+    """Let a trainer note wall and processor seconds of every step."""
+    step = trainer._step
+    wall: list[float] = []
+    processor: list[float] = []
+
+    def timed(plan) -> bool:
+        began, began_processor = time.perf_counter(), time.process_time()
+        taken = step(plan)
+        wall.append(time.perf_counter() - began)
+        processor.append(time.process_time() - began_processor)
+        return taken
+
+    trainer._step = timed
+    return wall, processor
+
+
+def _peak_gb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
+
+
+def main() -> None:
+    """Measure every size and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, nargs="+", default=[10_000, 1_000_000, 5_000_000])
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--out", type=Path, default=Path("var/bench/memory.json"))
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(measure(options.measure, options.steps)))
+        return
+    results = []
+    folder = Path(tempfile.mkdtemp(prefix="cube-memory-"))
+    try:
+        for pairs in options.pairs:
+            path = folder / "vectors.npy"
+            write_vectors(path, 2 * pairs)
+            command = [sys.executable, "-m", "benchmarks.memory", "--measure", str(path)]
+            command += ["--steps", str(options.steps)]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            results.append(json.loads(done.stdout))
+    finally:
+        shutil.rmtree(folder)
+    storage.write_json(options.out, results)
+    table = Table(title=f"Training on vectors on disk, {DIMENSION} dimensions, float16")
+    for column in ("pairs", "file GB", "peak GB", "step ms", "of the processor"):
+        table.add_column(column, justify="right")
+    for row in results:
+        table.add_row(
+            f"{row['pairs']:,}", f"{row['file_gb']:.2f}", f"{row['peak_gb']:.2f}",
+            f"{row['step_ms']:.1f}", f"{row['step_processor_ms']:.1f}",
+        )  # fmt: skip
+    Console(width=100).print(table)
+    print(f"Written: {options.out}")
+
+
+if __name__ == "__main__":
+    main()

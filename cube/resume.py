@@ -1,0 +1,58 @@
+"""Going on with a given run: by its own settings on its own data, or with more steps."""
+
+import re
+from typing import Any
+
+from cube.config import Config
+from cube.data.corpus import Corpus
+from cube.differences import differences, in_words
+from cube.errors import ModelError
+from cube.runs import Run, made_of, open_run, read_metrics
+from cube.teacher.vectors import Vectors
+from cube.training.in_run import carry_over
+
+_BUDGET = re.compile(r"training\.stages\.(\d+)\.(max_steps|max_epochs|patience)")
+
+
+def resume_run(
+    previous: Run, config: Config, corpus: Corpus, vectors: Vectors, extend: bool
+) -> Run:
+    """Return the run to go on with: the previous one, or the one that extends it.
+
+    Args:
+        previous: the run named.
+        config: settings asked for now.
+        corpus: what its sources hold now.
+        vectors: of that corpus.
+        extend: whether larger budgets are allowed.
+
+    Raises:
+        ModelError: naming every setting and source that differs.
+    """
+    changes = differences(previous.facts["made_of"], made_of(config, corpus, vectors))
+    if not changes:
+        return previous
+    if not extend:
+        raise ModelError(
+            f"Run {previous.run_id} cannot be resumed, as it is made of something else: "
+            f"{in_words(changes)}. Leave --resume out for a new run"
+            + (", or add --extend." if _are_extensions(changes, previous) else ".")
+        )
+    if not _are_extensions(changes, previous):
+        raise ModelError(
+            f"Run {previous.run_id} can be extended by larger max_steps, max_epochs or patience of "
+            f"the stage it has reached or later ones, and by nothing else: {in_words(changes)}."
+        )
+    run = open_run(config, corpus, vectors, previous)
+    carry_over(previous, run)
+    return run
+
+
+def _are_extensions(changes: dict[str, tuple[Any, Any]], previous: Run) -> bool:
+    ended = sum(event["event"] == "stage_end" for event in read_metrics(previous))
+    reached = min(ended, len(previous.config.training.stages) - 1)
+    for path, (before, now) in changes.items():
+        match = _BUDGET.fullmatch(path)
+        if match is None or int(match[1]) < reached or now < before:
+            return False
+    return True

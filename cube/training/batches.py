@@ -1,0 +1,132 @@
+"""What a step reads: vectors of pairs to answer and of texts to restore, drawn by (seed, step).
+
+Every process of a training reads its own share of the questions and texts, and all the answers:
+they are frozen, so the negatives of the whole batch need no exchange between processes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from cube.config import TrainingConfig
+from cube.training.curriculum import StepPlan
+from cube.training.dataset import TrainingSet
+from cube.training.difficulty import easiest_first
+from cube.training.objectives import corrupt, same_answer_mask
+from cube.training.processes import Processes
+from cube.training.sampler import batch_rows, paced_rows, stream_seed
+
+_PAIRS, _TEXTS, _NOISE = range(3)  # independent random streams of one seed
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Questions, and all answers of the batch: answer i is right for question i."""
+
+    questions: Float[Tensor, "own dim"]
+    answers: Float[Tensor, "batch dim"]
+    false_negatives: Bool[Tensor, "own batch"]
+
+    def part(self, start: int, stop: int) -> "PairBatch":
+        """Return some of the questions with all answers, their own first."""
+        mask = self.false_negatives[start:stop]
+        if start:
+            return PairBatch(
+                self.questions[start:stop], self.answers.roll(-start, 0), mask.roll(-start, 1)
+            )
+        return PairBatch(self.questions[:stop], self.answers, mask)
+
+    def to(self, device: torch.device) -> "PairBatch":
+        """Move to a device."""
+        return PairBatch(
+            self.questions.to(device), self.answers.to(device), self.false_negatives.to(device)
+        )
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Corrupted vectors and the clean ones to restore."""
+
+    corrupted: Float[Tensor, "own dim"]
+    clean: Float[Tensor, "own dim"]
+
+    def part(self, start: int, stop: int) -> "TextBatch":
+        """Return some of the rows."""
+        return TextBatch(self.corrupted[start:stop], self.clean[start:stop])
+
+    def to(self, device: torch.device) -> "TextBatch":
+        """Move to a device."""
+        return TextBatch(self.corrupted.to(device), self.clean.to(device))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """This process's share of a step; None where the step's weights ask for nothing.
+
+    Attributes:
+        pairs: to answer.
+        texts: to restore.
+        num_pairs: rows of the whole batch, over all processes.
+        num_texts: likewise.
+    """
+
+    pairs: PairBatch | None
+    texts: TextBatch | None
+    num_pairs: int
+    num_texts: int
+
+
+class Batches:
+    """The batches of a training, each a pure function of the settings and the step's plan."""
+
+    def __init__(self, data: TrainingSet, config: TrainingConfig, processes: Processes):
+        self._data, self._config, self._processes = data, config, processes
+        # The pairs in order of difficulty, for every measure that a stage paces by.
+        pacings = [stage.pacing for stage in config.stages if stage.pacing is not None]
+        self._orders = {
+            pacing.difficulty: easiest_first(data, pacing.difficulty, config.seed)
+            for pacing in pacings
+        }
+
+    def load(self, plan: StepPlan) -> Batch:
+        """Gather what a step asks for."""
+        pairs, num_pairs = self._pairs(plan) if plan.restoring_weight < 1 else (None, 0)
+        texts, num_texts = self._texts(plan) if plan.restoring_weight > 0 else (None, 0)
+        return Batch(pairs, texts, num_pairs, num_texts)
+
+    def _pairs(self, plan: StepPlan) -> tuple[PairBatch, int]:
+        positions = self._pair_positions(plan)
+        own = self._processes.share(len(positions))
+        positions = np.roll(positions, -own.start)  # this process's own come first
+        count = own.stop - own.start
+        questions, answers = self._data.questions[positions], self._data.answers[positions]
+        mask = same_answer_mask(torch.from_numpy(questions), torch.from_numpy(answers))
+        batch = PairBatch(self._gather(questions[:count]), self._gather(answers), mask[:count])
+        return batch, len(positions)
+
+    def _pair_positions(self, plan: StepPlan) -> np.ndarray:
+        pairs, seed = self._data.num_pairs, self._config.seed
+        if plan.competence == 1:
+            return batch_rows(pairs, plan.batch_size, seed, _PAIRS, plan.step)
+        pacing = self._config.stages[plan.stage].pacing
+        assert pacing is not None
+        # Never fewer than a batch: a batch holds no pair twice.
+        pool = min(pairs, max(plan.batch_size, round(plan.competence * pairs)))
+        order = self._orders[pacing.difficulty]
+        return order[paced_rows(pool, plan.batch_size, seed, _PAIRS, plan.step)]
+
+    def _texts(self, plan: StepPlan) -> tuple[TextBatch, int]:
+        seed, rows = self._config.seed, self._data.texts
+        positions = batch_rows(len(rows), plan.batch_size, seed, _TEXTS, plan.step)
+        own = self._processes.share(len(positions))
+        clean = self._gather(rows[positions])  # all: the noise of a row must not depend on shares
+        generator = torch.Generator().manual_seed(stream_seed(seed, _NOISE, plan.step))
+        config = self._config.in_stage(self._config.stages[plan.stage])
+        corrupted = corrupt(clean, config.noise, config.dropped_dimensions, generator)
+        return TextBatch(corrupted[own], clean[own]), len(positions)
+
+    def _gather(self, rows: np.ndarray) -> Tensor:
+        return torch.from_numpy(self._data.gather(rows))

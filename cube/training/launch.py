@@ -1,0 +1,77 @@
+"""Starting the processes of a training, with torchrun's own agent: `training.processes`.
+
+gloo on CPUs, NCCL on GPUs. When a process dies, all are started again and go on from the last
+checkpoint. On several machines, start `torchrun … -m cube.cli train` on each: the same code runs.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import distributed
+
+from cube.errors import ModelError, TrainingInterruptedError
+
+_RESTARTS = 3
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run_in_processes(count: int, device: str, work: Callable[..., None], *arguments: Any) -> None:
+    """Call a function in several processes that form a group, and wait for all.
+
+    Args:
+        count: of processes.
+        device: `cpu`, or `cuda` for one GPU a process.
+        work: importable by name.
+        arguments: picklable.
+
+    Raises:
+        TrainingInterruptedError: when this process was told to stop, after the others stopped.
+        ModelError: when they fail again and again.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=_RESTARTS,
+        monitor_interval=0.2,
+        start_method="spawn",
+    )
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}  # the agent changes them
+    try:
+        elastic_launch(config, _join_group)(device, work, *arguments)
+    except SignalException as told:
+        raise TrainingInterruptedError(
+            f"Training in {count} processes stopped by {told.sigval.name}: the same command goes "
+            "on from the last checkpoint.",
+            told.sigval,
+        ) from None
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        raise ModelError(
+            f"Process {rank} of {count} failed {_RESTARTS + 1} times: {failure.message}"
+        ) from None
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _join_group(device: str, work: Callable[..., None], *arguments: Any) -> None:
+    count = int(os.environ["LOCAL_WORLD_SIZE"])
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    else:
+        torch.set_num_threads(max(1, torch.get_num_threads() // count))
+    distributed.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
+    try:
+        work(*arguments)
+    finally:
+        distributed.destroy_process_group()

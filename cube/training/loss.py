@@ -1,0 +1,64 @@
+"""The loss of a step and its gradient: what the curriculum asks of the cube on the step's batch."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cube.config import TrainingConfig
+from cube.lattice.core import Cube
+from cube.training.batches import Batch, PairBatch, TextBatch
+from cube.training.objectives import contrastive_loss, cosine_loss
+
+
+def answering_loss(cube: Cube, batch: PairBatch, config: TrainingConfig) -> Float[Tensor, ""]:
+    """Return the loss of moving questions to their answers, away from the others' answers."""
+    predictions = _predict(cube, batch.questions, config)
+    loss = contrastive_loss(predictions, batch.answers, batch.false_negatives, config.temperature)
+    return loss + config.cosine_weight * cosine_loss(predictions, batch.answers[: len(predictions)])
+
+
+def restoring_loss(cube: Cube, batch: TextBatch, config: TrainingConfig) -> Float[Tensor, ""]:
+    """Return the loss of undoing the corruption."""
+    return cosine_loss(_predict(cube, batch.corrupted, config), batch.clean)
+
+
+def accumulate_gradient(
+    cube: Cube, batch: Batch, restoring_weight: float, config: TrainingConfig
+) -> float:
+    """Add the gradient of a batch to the parameters', and return its loss.
+
+    Rows are taken `micro_batch_size` at a time, each question against all answers of the batch, so
+    the sum is the gradient of the large batch and not of many small ones. Of a batch that several
+    processes share, gradient and loss are this process's part of the sum.
+    """
+    device = next(cube.parameters()).device
+    total = torch.zeros((), device=device)
+    if batch.pairs is not None:
+        pairs = batch.pairs.to(device)
+        for start, stop in _parts(len(pairs.questions), config):
+            share = (1 - restoring_weight) * (stop - start) / batch.num_pairs
+            loss = share * answering_loss(cube, pairs.part(start, stop), config)
+            loss.backward()
+            total += loss.detach()
+    if batch.texts is not None:
+        texts = batch.texts.to(device)
+        for start, stop in _parts(len(texts.clean), config):
+            share = restoring_weight * (stop - start) / batch.num_texts
+            loss = share * restoring_loss(cube, texts.part(start, stop), config)
+            loss.backward()
+            total += loss.detach()
+    return total.item()
+
+
+def _parts(rows: int, config: TrainingConfig) -> list[tuple[int, int]]:
+    size = config.micro_batch_size or max(rows, 1)
+    return [(start, min(start + size, rows)) for start in range(0, rows, size)]
+
+
+def _predict(
+    cube: Cube, vectors: Float[Tensor, "rows dim"], config: TrainingConfig
+) -> Float[Tensor, "rows dim"]:
+    if config.precision == "float32":
+        return cube(vectors)
+    with torch.autocast(vectors.device.type, torch.bfloat16):
+        return cube(vectors).float()

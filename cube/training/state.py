@@ -1,0 +1,81 @@
+"""The state of a training: everything its next step depends on.
+
+No random state is needed: batches and noise are pure functions of (seed, step).
+"""
+
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from cube.lattice.core import Cube
+from cube.training.curriculum import StageProgress
+from cube.training.optimizer import Weights, copy_weights
+
+Event = dict[str, Any]
+
+
+@dataclass
+class TrainingState:
+    """Live state.
+
+    Attributes:
+        cube: what is trained.
+        optimizer: its optimiser.
+        average: running average of the cube's weights.
+        best: `step`, `score`, `mrr` and `weights` of the best validation.
+        step: steps taken, over all stages.
+        progress: within the curriculum.
+        losses: of every step taken.
+        history: events, the lines of metrics.jsonl.
+        stage_ends: of the stages that are over.
+        rollbacks: returns to an earlier state so far.
+    """
+
+    cube: Cube
+    optimizer: torch.optim.Optimizer
+    average: Weights
+    best: dict[str, Any]
+    step: int = 0
+    progress: StageProgress = field(default_factory=StageProgress)
+    losses: list[float] = field(default_factory=list)
+    history: list[Event] = field(default_factory=list)
+    stage_ends: list[dict[str, Any]] = field(default_factory=list)
+    rollbacks: int = 0
+
+    @classmethod
+    def untrained(cls, cube: Cube, optimizer: torch.optim.Optimizer) -> "TrainingState":
+        """Return the state before the first step."""
+        average = copy_weights(cube)
+        best = {"step": 0, "score": -np.inf, "mrr": 0.0, "weights": copy_weights(cube)}
+        return cls(cube, optimizer, average, best)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return a copy in plain values and CPU tensors."""
+        return {
+            "cube": copy_weights(self.cube),
+            "optimizer": deepcopy(self.optimizer.state_dict()),
+            "average": {name: value.clone() for name, value in self.average.items()},
+            "best": self.best,  # replaced as a whole, never changed
+            "step": self.step,
+            "progress": asdict(self.progress),
+            "losses": torch.tensor(self.losses, dtype=torch.float64),
+            "history": list(self.history),
+            "stage_ends": list(self.stage_ends),
+            "rollbacks": self.rollbacks,
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Be the state that a snapshot was taken of."""
+        self.cube.load_state_dict(snapshot["cube"])
+        self.optimizer.load_state_dict(snapshot["optimizer"])  # copies
+        self.average = {name: value.clone() for name, value in snapshot["average"].items()}
+        self.best = snapshot["best"]
+        self.step = snapshot["step"]
+        self.progress = StageProgress(**snapshot["progress"])
+        self.losses = snapshot["losses"].tolist()
+        self.history = list(snapshot["history"])
+        self.stage_ends = list(snapshot["stage_ends"])
+        self.rollbacks = snapshot["rollbacks"]

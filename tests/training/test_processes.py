@@ -1,0 +1,118 @@
+"""Two processes and many micro-batches are one large batch: the same losses, the same weights."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cube.config import CoreConfig
+from cube.errors import ModelError
+from cube.lattice.core import Cube
+from cube.training.batches import Batches
+from cube.training.curriculum import StageProgress, plan_step
+from cube.training.launch import run_in_processes
+from cube.training.loss import accumulate_gradient
+from cube.training.processes import Processes
+from cube.training.trainer import CHECKPOINTS, METRICS, Trainer
+from tests.conftest import planted
+from tests.training.test_trainer import config, data, training_set
+
+__all__ = ["data"]
+
+MIXED = [{"name": "mixed", "mode": "mixed", "max_steps": 30, "learning_rate": 3e-3}]
+
+
+ALONE = [Processes()]
+
+
+def gradient(data, processes=ALONE, **changes) -> tuple[float, torch.Tensor]:
+    """Return loss and gradient of one mixed step, summed over the processes."""
+    settings = config(stages=MIXED, **changes)
+    torch.manual_seed(0)
+    cube = Cube(data.dimension, CoreConfig())
+    for weight in cube.parameters():
+        torch.nn.init.normal_(weight, std=0.05)
+    plan = plan_step(settings, StageProgress(), 3, 7)
+    loss = sum(
+        accumulate_gradient(cube, Batches(data, settings, p).load(plan), 0.5, settings)
+        for p in processes
+    )
+    return loss, torch.cat([w.grad.flatten() for w in cube.parameters()])
+
+
+@pytest.mark.parametrize("size", [1, 7, 32, 63, 64, 1000])
+def test_micro_batches_have_the_gradient_of_the_large_batch(data, size):
+    loss, expected = gradient(data)
+    again, accumulated = gradient(data, micro_batch_size=size)
+    assert again == pytest.approx(loss, rel=1e-5)
+    torch.testing.assert_close(accumulated, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_small_batches_have_another_gradient(data):
+    """The comparison above would notice negatives that are missing."""
+    _, expected = gradient(data)
+    _, other = gradient(data, batch_size=16)
+    assert not torch.allclose(other, expected, rtol=1e-2)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_shares_of_processes_add_up_to_the_large_batch(data, count):
+    loss, expected = gradient(data)
+    again, added = gradient(data, [Processes(rank, count) for rank in range(count)])
+    assert again == pytest.approx(loss, rel=1e-5)
+    torch.testing.assert_close(added, expected, rtol=1e-4, atol=1e-6)
+
+
+def train(folder: Path, die: bool = False) -> None:
+    """Train in a folder, as one process or one of several."""
+    trainer = Trainer(
+        config(stages=MIXED, checkpoint_seconds=1e-9),
+        CoreConfig(),
+        training_set(planted.__wrapped__()),
+        folder,
+    )
+    step = trainer._step
+
+    def dying(plan):
+        if plan.step == 17 and trainer.processes.rank == 1 and not (folder / "died").exists():
+            (folder / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(plan)
+
+    if die:
+        trainer._step = dying
+    trainer.train()
+
+
+def fail(folder: Path) -> None:
+    raise ModelError("nothing to be done")
+
+
+def events(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_curve_of_one_and_survive_a_death(tmp_path):
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    together.mkdir()
+    train(alone)
+    run_in_processes(2, "cpu", train, together, True)
+    assert (together / "died").exists()
+    ours, theirs = events(together), events(alone)
+    assert [e["event"] for e in ours] == [e["event"] for e in theirs]
+    for key in ("loss", "validation_mrr", "validation_restored_cosine"):
+        a, b = ([e[key] for e in side if e.get(key) is not None] for side in (ours, theirs))
+        np.testing.assert_allclose(a, b, rtol=1e-3)
+    newest = sorted((together / CHECKPOINTS).glob("*.pt"))[-1]
+    assert torch.load(newest, weights_only=True)["state"]["now"]["step"] == 30
+
+
+@pytest.mark.slow
+def test_processes_that_fail_again_and_again_are_an_error(tmp_path):
+    with pytest.raises(ModelError, match=r"Process . of 2 failed 4 times"):
+        run_in_processes(2, "cpu", fail, tmp_path)
