@@ -51,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True)
 class BenchSet:
-    """A set and its test: the test part's questions among the test part's distinct answers."""
+    """A set and its test. Every part's questions are ranked among that part's distinct answers."""
 
     name: str
     experiment: Experiment
@@ -137,10 +137,9 @@ def make_set(name: str, parts: dict[Split, Part], limit: int | None = None) -> B
         splits,
         {"unseen_answers": test},
         texts=_texts(list(kept.values())),
+        separate_banks=True,
     )
-    bank = np.unique(answer_rows[test])
-    task = RetrievalTask.from_pairs(question_rows[test], answer_rows[test], bank)
-    return BenchSet(name, experiment, task)
+    return BenchSet(name, experiment, experiment.task("unseen_answers"))
 
 
 def _texts(parts: list[Part]) -> Callable[[np.ndarray], list[str]] | None:

@@ -14,6 +14,7 @@ from cube.data.splits import Split, slice_pairs
 from cube.evaluation.ranking import RetrievalTask, Rows
 from cube.teacher.vectors import Vectors
 from cube.training.dataset import TrainingSet, make_training_set
+from cube.training.gathering import gather_rows
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Experiment:
         dialogues: number of the dialogue of every pair, -1 for pairs of none; empty like context.
         texts: returns the texts of rows; None where there are only vectors.
         known_centre: means to use instead of those of the training pairs.
+        separate_banks: rank every split among its own answers, as if it came with a bank of its
+            own; otherwise all known answers are in the bank.
     """
 
     vectors: Float[np.ndarray, "rows dim"]
@@ -41,6 +44,7 @@ class Experiment:
     dialogues: Int[np.ndarray, " _"] = field(default_factory=lambda: np.zeros(0, np.int64))
     texts: Callable[[Int[np.ndarray, " n"]], list[str]] | None = None
     known_centre: "Centre | None" = None
+    separate_banks: bool = False
 
     @classmethod
     def from_corpus(cls, corpus: Corpus, vectors: Vectors, config: SplitConfig) -> "Experiment":
@@ -60,12 +64,15 @@ class Experiment:
     @cached_property
     def training_set(self) -> TrainingSet:
         """Training and validation rows."""
-        return make_training_set(self.vectors, self.questions, self.answers, self.splits)
+        return make_training_set(
+            self.vectors, self.questions, self.answers, self.splits, self.separate_banks
+        )
 
     @cached_property
     def bank(self) -> Int[np.ndarray, " A"]:
-        """Rows of all distinct answers: what every test question is ranked against."""
-        return np.unique(self.answers)
+        """Rows of the distinct answers every test question is ranked against."""
+        in_bank = self.splits == Split.TEST if self.separate_banks else slice(None)
+        return np.unique(self.answers[in_bank])
 
     @property
     def bank_vectors(self) -> Rows:
@@ -94,7 +101,7 @@ class Experiment:
 
     def gather(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n dim"]:
         """Return rows of the matrix as float32."""
-        return np.asarray(self.vectors[rows], np.float32)
+        return gather_rows(self.vectors, rows)
 
     @cached_property
     def centre(self) -> "Centre":

@@ -21,9 +21,11 @@ def gather_rows(
     if file is None or matrix.nbytes <= _SMALL_BYTES:
         return np.asarray(matrix[rows], np.float32)
     found = np.empty((len(rows), matrix.shape[1]), np.float32)
+    file.madvise(mmap.MADV_RANDOM)  # or every row would read 128 KiB of its neighbours
     for start in range(0, len(rows), _BLOCK_ROWS):
         found[start : start + _BLOCK_ROWS] = matrix[rows[start : start + _BLOCK_ROWS]]
         file.madvise(mmap.MADV_DONTNEED)  # the disk cache keeps them
+    file.madvise(mmap.MADV_NORMAL)
     return found
 
 
