@@ -23,7 +23,7 @@ class CoreConfig(Section):
     rule: str = Field(default="planes", description="name of a registered rule")
     sweeps: int = Field(default=3, ge=1, le=64, description="along the axes in turn (planes, axes)")
     gated: bool = Field(
-        default=True, description="whether a gate turns every plane's move up or down (planes)"
+        default=False, description="whether a gate turns every plane's move up or down (planes)"
     )
     hidden: float | None = Field(
         default=None,

@@ -73,8 +73,8 @@ def test_padding_never_leaks():
 
 
 def test_default_has_the_promised_parameters():
-    assert Cube(384, CoreConfig()).num_parameters == 63_744
-    assert Cube(384, CoreConfig(gated=False)).num_parameters == 62_592
+    assert Cube(384, CoreConfig()).num_parameters == 62_592
+    assert Cube(384, CoreConfig(gated=True)).num_parameters == 63_744
     assert Cube(384, CoreConfig(rule="dense")).num_parameters == 147_840
     assert 64_000 < Cube(384, CoreConfig(rule="low_rank")).num_parameters <= 65_000
 
@@ -97,13 +97,13 @@ def test_an_unknown_rule_lists_the_known_ones():
 
 
 def test_linear_sweeps_are_one_matrix():
-    cube = random_cube(48, gated=False)
+    cube = random_cube(48)
     weight, bias = affine_map(cube)
     x = torch.randn(5, 48)
     torch.testing.assert_close(x @ weight + bias, cube(x), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("options", [{}, {"gated": False, "hidden": 0.5}])
+@pytest.mark.parametrize("options", [{"gated": True}, {"hidden": 0.5}])
 def test_a_cube_that_is_not_linear_has_no_matrix(options):
     with pytest.raises(ModelError, match="not one matrix"):
         affine_map(random_cube(48, **options))

@@ -99,7 +99,7 @@ def test_a_closed_gate_stops_the_move_and_a_zero_gate_is_none():
 
 
 def test_gates_begin_alike_in_every_process():
-    first, second = Cube(48, CoreConfig()), Cube(48, CoreConfig())
+    first, second = (Cube(48, CoreConfig(gated=True)) for _ in range(2))
     assert torch.equal(first.core[0].gate, second.core[0].gate)
     assert first.core[0].gate.abs().sum() > 0
 
@@ -107,9 +107,9 @@ def test_gates_begin_alike_in_every_process():
 @pytest.mark.parametrize(
     ("options", "parameters"),
     [
-        ({}, 63_744),
-        ({"gated": False}, 62_592),
-        ({"sweeps": 6}, 2 * 63_744),
+        ({"gated": True}, 63_744),
+        ({}, 62_592),
+        ({"sweeps": 6}, 2 * 62_592),
         # two P x P/2 maps and P/2 biases of the hidden layer, for every plane
         ({"hidden": 0.5, "gated": False}, 62_592 + 3 * 384 // 2),
         # maps of 2P x 2P, biases of 2P, lift and state of every cell, read-out

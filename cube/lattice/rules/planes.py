@@ -62,7 +62,7 @@ class PlaneSweeps(nn.Sequential):
         self,
         shape: Shape,
         sweeps: int,
-        gated: bool = True,
+        gated: bool = False,
         hidden: float = 0.0,
         channels: int = 1,
     ):
