@@ -5,14 +5,16 @@ PYTHON ?= python3
 #   make install PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_FLAGS ?=
 DATA ?= $(wildcard ../shared/data)
+# Where `make peers` puts other trainers, compared in the benchmarks.
+PEERS ?= $(HOME)/.cache/cube-peers
 BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format lock bench-data bench-quality bench-resume bench-memory bench-optim clean
+.PHONY: help install demo test test-all check format lock peers clean bench-data bench-drift bench-evaluation bench-memory bench-optim bench-orchestration bench-quality bench-resume bench-speed drills
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
 install: $(READY)  ## Create .venv from requirements.lock (nothing to do the second time)
 
@@ -46,8 +48,23 @@ format: $(READY)  ## Format the code
 bench-data: $(READY)  ## Ingest, encoding, cache and memory: table and JSON
 	$(BIN)/python -m benchmarks.data $(ARGS)
 
+bench-evaluation: $(READY)  ## Time and memory of judging 10,000 questions among 100,000 answers
+	$(BIN)/python -m benchmarks.evaluation $(ARGS)
+
 bench-quality: $(READY)  ## The cube against every baseline on DATA, five seeds
-	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(ARGS)
+	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) --peer-python $(PEERS)/bin/python $(ARGS)
+
+bench-speed: $(READY)  ## Samples a second of training and inference, beside a plain loop and the roofline
+	$(BIN)/python -m benchmarks.speed --peer-python $(PEERS)/bin/python $(ARGS)
+
+peers: $(PEERS)/.installed  ## Other trainers for bench-quality and bench-speed, in an environment of their own
+
+$(PEERS)/.installed: benchmarks/peers.txt $(READY)
+	$(BIN)/python -m venv $(PEERS)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/cube.pth
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt -c requirements.lock
+	@touch $@
 
 bench-resume: $(READY)  ## One training killed 25 times against one left alone: the same bytes?
 	$(BIN)/python -m benchmarks.resume $(ARGS)
@@ -57,6 +74,15 @@ bench-memory: $(READY)  ## Peak memory and step time at 10 thousand, 1 and 5 mil
 
 bench-optim: $(READY)  ## The trainer against a plain loop: samples a second, memory, MRR
 	$(BIN)/python -m benchmarks.optim $(ARGS)
+
+bench-orchestration: $(READY)  ## Nights in a row on a real server and worker: what they cost besides work
+	$(BIN)/python -m benchmarks.orchestration $(ARGS)
+
+bench-drift: $(READY)  ## False and missed alarms of drift: ARGS="--same A.jsonl --other B.jsonl"
+	$(BIN)/python -m benchmarks.drift $(ARGS)
+
+drills: $(READY)  ## Failure drills: kill, restart, fill the disk, cancel; nothing may be lost
+	$(BIN)/pytest tests/flows/test_drills.py
 
 lock: $(READY)  ## Pin what .venv holds now
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | LC_ALL=C sort -f > requirements.lock

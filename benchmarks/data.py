@@ -113,7 +113,28 @@ def bench_encode(folder: Path, texts: int, repeats: int) -> dict[str, float]:
             assert np.abs(found - expected).max() < 1e-4
         ratios[f"{name}, ratio to plain encode"] = min(plain) / min(ours)
         ratios[f"{name}, texts a second"] = len(case) / min(ours)
-    return ratios
+    return ratios | bench_onnx(folder, {"short texts": short, "mixed lengths": mixed}, repeats)
+
+
+def bench_onnx(folder: Path, cases: dict[str, list[str]], repeats: int) -> dict[str, float]:
+    """Return speed of the ONNX backend by that of one plain torch call, and its fidelity."""
+    from cube.config import TeacherConfig
+    from cube.teacher.encoder import Teacher
+
+    teacher = Teacher(TeacherConfig(backend="onnx"))
+    teacher.encode(["warm"], "query")
+    results = {}
+    for name, case in cases.items():
+        ours, plain = [], []
+        for i in range(repeats):
+            path = folder / f"onnx-{name.replace(' ', '-')}-{i}.sqlite"
+            found = timed(
+                lambda case=case, path=path: encode_through_cache(teacher, path, case), ours
+            )
+            exact = timed(lambda case=case: teacher.exact.encode(case, "query"), plain)
+        results[f"{name}, ONNX to plain encode"] = min(plain) / min(ours)
+        results[f"{name}, ONNX cosine to torch"] = float((found * exact).sum(1).mean())
+    return results
 
 
 def timed(action: Callable[[], Any], seconds: list[float]) -> Any:
@@ -230,7 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=2_000_000)
     parser.add_argument("--rows", type=int, default=50_000, help="for each format")
-    parser.add_argument("--texts", type=int, default=1_200, help="to encode, in each case")
+    parser.add_argument("--texts", type=int, default=800, help="to encode, in each case")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("var/bench-data.json"))
     parser.add_argument("--large-only", nargs=1, help=argparse.SUPPRESS)

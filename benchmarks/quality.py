@@ -1,19 +1,19 @@
 """The default cube against every baseline on the same splits, over several seeds.
 
     python -m benchmarks.quality --data DIR [--sets NAME …] [--seeds 5] [--out FILE.json]
-    python -m benchmarks.quality --vectors FILE.npz
+    python -m benchmarks.quality --vectors FILE.npz [--only cube,dense] [--limit 2000]
 
-DIR holds `<set>.train.jsonl` and `<set>.test.jsonl`, and `<set>.valid.jsonl` where there is one;
-the npz holds train_q, train_a, test_q, test_a (and valid_q, valid_a): row i of `_a` answers row i
-of `_q`.
-Every question of the test file is ranked against all distinct answers of the test file. Learned
-systems are trained once a seed; a question's score is its mean over seeds, and the interval of the
-difference is a paired bootstrap over questions.
+How a set is laid out stands in `benchmarks.sets`. Every test question is ranked against all
+distinct answers of the test part by one scorer. Whatever is random is trained once a seed; a
+question's score is its mean over seeds, and the interval of a difference is a paired bootstrap over
+the questions. The cube has its default settings; every rival trained by gradient may choose its
+learning rate on validation. Other trainers take part where `make peers` has installed them.
 """
 
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,22 +21,22 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import peers
+from benchmarks.machine import machine
+from benchmarks.sets import BenchSet, find_sets, make_set, read_files, read_npz
 from cube import storage
-from cube.config import Config, load_config
-from cube.data.corpus import build_corpus
-from cube.data.splits import Split, assign_splits
-from cube.evaluation.baselines import TRAINED_BASELINES, closed_form_baselines, cube_system
-from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import score_slice
-from cube.evaluation.ranking import RetrievalTask
+from cube.config import Config, CoreConfig, TrainingConfig, load_config
+from cube.data.splits import Split
+from cube.errors import ConfigError, CubeError
+from cube.evaluation.baselines import LABELS, AnySystem, closed_form_baselines, cube_system
+from cube.evaluation.baselines.trained import RULES, rival_core
+from cube.evaluation.evaluate import score_system
 from cube.evaluation.significance import paired_bootstrap
-from cube.fit import first_rows
-from cube.teacher.encoder import Teacher
-from cube.teacher.vectors import embed_corpus
+from cube.lattice.core import Cube
 from cube.training.trainer import Trainer
 
-PARTS = ("train", "valid", "test")
-VALIDATION_SHARE = 0.1  # of training answers, where a set has no validation file
+RATES = (1e-3, 3e-3, 1e-2)  # a rival may choose among these; the cube's own is one of them
+SYSTEMS = {"cube", *LABELS, *(peer.name for peer in peers.PEERS)} - {"random"}
 
 
 @dataclass
@@ -45,7 +45,8 @@ class Score:
 
     label: str
     parameters: int
-    seconds: float = 0.0
+    seconds: float = 0.0  # of one training; of choosing the dials where nothing is trained
+    rate: float | None = None
     by_seed: list[np.ndarray] = field(default_factory=list)  # reciprocal ranks, one array a seed
 
     @property
@@ -54,142 +55,203 @@ class Score:
         return np.mean(self.by_seed, axis=0)
 
     @property
+    def means(self) -> list[float]:
+        """MRR@10 of every seed."""
+        return [float(ranks.mean()) for ranks in self.by_seed]
+
+    @property
     def spread(self) -> float:
         """Largest minus smallest mean over seeds."""
-        means = [ranks.mean() for ranks in self.by_seed]
-        return float(max(means) - min(means))
+        return max(self.means) - min(self.means)
+
+
+class Measurement:
+    """Scores of every wanted system on one set."""
+
+    def __init__(self, bench_set: BenchSet, config: Config, only: set[str] | None):
+        self.set = bench_set
+        self.core = config.core
+        self.training = config.training.dialogue_alone()
+        self.scores: dict[str, Score] = {}
+        self._only = only
+        experiment, task = bench_set.experiment, bench_set.task
+        self._questions, self._bank = (
+            experiment.gather(task.questions),
+            experiment.gather(task.bank),
+        )
+
+    def wants(self, *names: str) -> bool:
+        """Whether any of these systems is asked for; the cube always is."""
+        return self._only is None or bool(self._only & set(names))
+
+    def add(self, system: AnySystem, seconds: float, rate: float | None = None) -> None:
+        """Score a system, once more if it is known from another seed."""
+        if system.name != "cube" and not self.wants(system.name):
+            return
+        scored = score_system(self.set.experiment, system, self.set.task)
+        known = self.scores.setdefault(system.name, Score(system.label, system.num_parameters))
+        known.by_seed.append(scored.reciprocal_ranks)
+        known.seconds += (seconds - known.seconds) / len(known.by_seed)
+        known.rate = rate
+
+    def closed_forms(self) -> None:
+        """Add the baselines that need no gradient."""
+        if not self.wants(*(name for name in LABELS if name not in RULES)):
+            return
+        started = time.perf_counter()
+        for system in closed_form_baselines(self.set.experiment):
+            self.add(system, time.perf_counter() - started)
+            started = time.perf_counter()
+
+    def trained(self, seeds: int) -> None:
+        """Add the cube and the rivals trained as it is."""
+        for seed in range(seeds):
+            cube, _, seconds = self._train(self.training, self.core, seed)
+            self.add(cube_system("cube", "cube", cube), seconds)
+        for rule in filter(self.wants, RULES):
+            core = rival_core(cube, rule)
+            first = {rate: self._train(_at_rate(self.training, rate), core, 0) for rate in RATES}
+            rate = max(RATES, key=lambda rate: first[rate][1])
+            for seed in range(seeds):
+                training = _at_rate(self.training, rate)
+                rival, _, seconds = self._train(training, core, seed) if seed else first[rate]
+                self.add(cube_system(rule, LABELS[rule], rival), seconds, rate)
+
+    def _train(
+        self, training: TrainingConfig, core: CoreConfig, seed: int
+    ) -> tuple[Cube, float, float]:
+        """Return the trained map, its validation MRR@10 and the seconds it took."""
+        started = time.perf_counter()
+        training = training.model_copy(update={"seed": seed})
+        cube, result = Trainer(training, core, self.set.experiment.training_set).train()
+        return cube, result.best_validation_mrr, time.perf_counter() - started
+
+    def peers(self, python: Path, seeds: int) -> None:
+        """Add other trainers."""
+        for peer in filter(lambda peer: self.wants(peer.name), peers.PEERS):
+            for seed in range(seeds):
+                rate = self.scores[peer.name].rate if seed else None
+                found = peers.train(python, peer, self.set.experiment, seed, rate)
+                self.add(found.system, found.seconds, found.rate)
+
+
+def _known() -> str:
+    return f"Known: {', '.join(sorted(SYSTEMS))}."
+
+
+def _at_rate(training: TrainingConfig, rate: float) -> TrainingConfig:
+    stages = [stage.model_copy(update={"learning_rate": rate}) for stage in training.stages]
+    return training.model_copy(update={"stages": stages})
+
+
+def to_json(scores: dict[str, Score], config: Config) -> dict[str, dict]:
+    """Put scores into plain values, best first, each with the interval of cube minus it."""
+    ours = scores["cube"].mean_by_question
+    resamples = config.evaluation.bootstrap_resamples
+    order = sorted(scores, key=lambda name: -scores[name].mean_by_question.mean())
+    values = {}
+    for name in order:
+        known = scores[name]
+        interval = paired_bootstrap(ours, known.mean_by_question, resamples)
+        values[name] = {
+            "label": known.label,
+            "mrr@10": float(known.mean_by_question.mean()),
+            "by_seed": known.means,
+            "spread": known.spread,
+            "parameters": known.parameters,
+            "seconds": known.seconds,
+            "learning_rate": known.rate,
+            "cube_minus": None if name == "cube" else interval.to_json(),
+        }
+    return values
+
+
+def make_table(title: str, systems: dict[str, dict]) -> Table:
+    """Lay the systems of one set out for the terminal."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("system")
+    for column in ("MRR@10", "spread", "parameters", "seconds", "cube minus it, 95 % interval"):
+        table.add_column(column, justify="right")
+    for name, s in systems.items():
+        minus = s["cube_minus"]
+        table.add_row(
+            s["label"], f"{s['mrr@10']:.4f}",
+            f"{s['spread']:.4f}" if len(s["by_seed"]) > 1 else "",
+            f"{s['parameters']:,}", f"{s['seconds']:.1f}",
+            minus and f"{minus['difference']:+.4f} [{minus['low']:+.4f}, {minus['high']:+.4f}]",
+            style="bold" if name == "cube" else None,
+        )  # fmt: skip
+    return table
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure every set, print its table and write the JSON after each."""
+    config = load_config(None, options.overrides).model_copy(update={"home": options.home})
+    if unknown := (options.only or set()) - SYSTEMS:
+        raise ConfigError(f"--only: no system {', '.join(sorted(unknown))}. {_known()}")
+    results, console = {}, Console(width=130)
+    for bench_set in _sets(options, config):
+        measurement = Measurement(bench_set, config, options.only)
+        measurement.closed_forms()
+        measurement.trained(options.seeds)
+        if note := peers.missing(options.peer_python):
+            console.print(note)
+        else:
+            measurement.peers(options.peer_python, options.peer_seeds)
+        experiment, task = bench_set.experiment, bench_set.task
+        pairs = int((experiment.splits == Split.TRAIN).sum())
+        systems = to_json(measurement.scores, config)
+        title = f"{bench_set.name}: {pairs:,} pairs, {len(task):,} test questions, "
+        title += f"{len(task.bank):,} answers, {options.seeds} seeds"
+        console.print(make_table(title, systems))
+        results[bench_set.name] = {
+            "pairs": pairs,
+            "questions": len(task),
+            "bank": len(task.bank),
+            "seeds": options.seeds,
+            "interval": "paired bootstrap over questions, scores averaged over seeds",
+            "systems": systems,
+        }
+        settings = {"core": config.core.model_dump(mode="json"),
+                    "training": measurement.training.model_dump(mode="json")}  # fmt: skip
+        storage.write_json(
+            options.out, {"machine": machine(), "settings": settings, "sets": results}
+        )
+    console.print(f"JSON: {options.out}")
+
+
+def _sets(options: argparse.Namespace, config: Config) -> Iterator[BenchSet]:
+    if options.vectors:
+        yield make_set(options.vectors.stem, read_npz(options.vectors), options.limit)
+        return
+    for name, files in find_sets(options.data).items():
+        if not options.sets or name in options.sets:
+            yield make_set(name, read_files(files, config), options.limit)
 
 
 def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder of <set>.train.jsonl, <set>.test.jsonl")
-    parser.add_argument("--vectors", type=Path, help="npz of ready-made vectors")
+    """Read the options and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder of train and test files")
+    source.add_argument("--vectors", type=Path, help="npz of ready-made vectors")
     parser.add_argument("--sets", nargs="*", help="only these sets of the folder")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument(
+        "--only", type=lambda text: set(text.split(",")), help=f"beside the cube. {_known()}"
+    )
+    parser.add_argument("--limit", type=int, help="first pairs of every part, for a quick look")
+    parser.add_argument("--peer-python", type=Path, default=peers.PYTHON)
+    parser.add_argument("--peer-seeds", type=int, default=1)
     parser.add_argument("--home", type=Path, default=Path("var/bench"), help="caches")
     parser.add_argument("--out", type=Path, default=Path("var/bench/quality.json"))
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="a.b=c")
-    options = parser.parse_args()
-    config = load_config(None, options.overrides).model_copy(update={"home": options.home})
-    if options.vectors:
-        sets = {options.vectors.stem: _from_npz(options.vectors)}
-    elif options.data:
-        found = sorted(
-            p.name.removesuffix(".train.jsonl") for p in options.data.glob("*.train.jsonl")
-        )
-        sets = {
-            n: _from_files(options.data, n, config) for n in found if n in (options.sets or found)
-        }
-    else:
-        sys.exit("Name data: --data DIR or --vectors FILE.npz.")
-    results = {name: _measure(name, parts, config, options.seeds) for name, parts in sets.items()}
-    storage.write_json(options.out, results)
-    print(f"Written: {options.out}")
-
-
-Parts = dict[str, tuple[np.ndarray, np.ndarray]]
-
-
-def _from_npz(path: Path) -> Parts:
-    with np.load(path, allow_pickle=False) as file:
-        return {p: (file[f"{p}_q"], file[f"{p}_a"]) for p in PARTS if f"{p}_q" in file}
-
-
-def _from_files(folder: Path, name: str, config: Config) -> Parts:
-    parts = {}
-    for part in PARTS:
-        path = folder / f"{name}.{part}.jsonl"
-        if path.is_file():
-            corpus = build_corpus(config.data, config.home / "corpora", [str(path)])
-            vectors = embed_corpus(corpus, Teacher(config.teacher), config.home)
-            parts[part] = (vectors.rows(corpus.questions), vectors.rows(corpus.answers))
-    return parts
-
-
-def _experiment(parts: Parts) -> tuple[Experiment, RetrievalTask]:
-    questions, answers = (np.concatenate([parts[p][i] for p in parts]) for i in (0, 1))
-    question_rows, question_keys = first_rows(questions)
-    answer_rows, answer_keys = first_rows(answers)
-    answer_rows += len(questions)
-    kinds = [
-        {"train": Split.TRAIN, "valid": Split.VALIDATION, "test": Split.TEST}[p] for p in parts
-    ]
-    splits = np.repeat(np.array(kinds, np.int8), [len(parts[p][0]) for p in parts])
-    if "valid" not in parts:
-        shares = {"unseen_validation": VALIDATION_SHARE, "unseen_test": 0.0}
-        wordings = {"wording_validation": 0.0, "wording_test": 0.0}
-        drawn = load_config(
-            None, [f"data.splits.{k}={v}" for k, v in {**shares, **wordings}.items()]
-        ).data.splits
-        none = np.zeros(len(splits), bool)
-        held_out = assign_splits(answer_keys, question_keys, none, drawn) == Split.VALIDATION
-        splits[held_out & (splits == Split.TRAIN)] = Split.VALIDATION
-    test = np.flatnonzero(splits == Split.TEST)
-    vectors = np.concatenate([questions, answers])
-    experiment = Experiment(vectors, question_rows, answer_rows, splits, {"unseen_answers": test})
-    bank = np.unique(answer_rows[test])
-    return experiment, RetrievalTask.from_pairs(question_rows[test], answer_rows[test], bank)
-
-
-def _measure(name: str, parts: Parts, config: Config, seeds: int) -> dict:
-    experiment, task = _experiment(parts)
-    questions, bank = experiment.gather(task.questions), experiment.gather(task.bank)
-
-    def score(system) -> np.ndarray:
-        predictions = system.predict(questions)
-        mean = experiment.centre.answer
-        return score_slice(predictions, bank, task, mean, system.rank_centred).reciprocal_ranks
-
-    scores = {}
-    for system in closed_form_baselines(experiment):
-        scores[system.name] = Score(system.label, system.num_parameters, by_seed=[score(system)])
-    for rule, label in {config.core.rule: "cube", **TRAINED_BASELINES}.items():
-        core = config.core.model_copy(update={"rule": rule})
-        for seed in range(seeds):
-            training = config.training.model_copy(update={"seed": seed})
-            started = time.perf_counter()
-            cube, _ = Trainer(training, core, experiment.training_set).train()
-            seconds = time.perf_counter() - started
-            system = cube_system(rule, label, cube)
-            known = scores.setdefault(
-                "cube" if label == "cube" else rule, Score(label, cube.num_parameters)
-            )
-            known.by_seed.append(score(system))
-            known.seconds += seconds / seeds
-    return _print(name, experiment, task, scores, config, seeds)
-
-
-def _print(name, experiment, task, scores, config, seeds) -> dict:
-    pairs = int((experiment.splits == Split.TRAIN).sum())
-    title = f"{name}: {pairs:,} pairs, {len(task):,} test questions, {len(task.bank):,} answers, "
-    table = Table(title=title + f"{seeds} seeds", title_justify="left")
-    table.add_column("system")
-    for column in ("MRR@10", "spread", "parameters", "seconds", "cube minus it"):
-        table.add_column(column, justify="right")
-    ours = scores["cube"].mean_by_question
-    rows = {}
-    for key in sorted(scores, key=lambda k: -scores[k].mean_by_question.mean()):
-        known = scores[key]
-        mean = float(known.mean_by_question.mean())
-        interval = paired_bootstrap(
-            ours, known.mean_by_question, config.evaluation.bootstrap_resamples
-        )
-        difference = (
-            ""
-            if key == "cube"
-            else f"{interval.difference:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
-        )
-        table.add_row(
-            known.label, f"{mean:.4f}", f"{known.spread:.4f}", f"{known.parameters:,}",
-            f"{known.seconds:.1f}", difference, style="bold" if key == "cube" else None,
-        )  # fmt: skip
-        rows[key] = {
-            "mrr@10": mean, "spread": known.spread, "parameters": known.parameters,
-            "seconds": known.seconds, "cube_minus": interval.to_json(),
-        }  # fmt: skip
-    Console(width=130).print(table)
-    return {"pairs": pairs, "questions": len(task), "bank": len(task.bank), "systems": rows}
+    try:
+        run(parser.parse_args())
+    except CubeError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from cube import __version__
-from cube.commands import cache, data, train
+from cube.commands import cache, data, models, report, train
 from cube.commands.options import ConfigFile, Overrides
 from cube.errors import CubeError
 
@@ -153,6 +153,7 @@ def evaluate(
 app.command(data.ingest)
 app.command(data.embed)
 app.command(cache.app)
+app.command(models.app)
 
 
 @app.command
@@ -173,8 +174,14 @@ def ask(
     """
     from cube.pipeline import TextPipeline
 
-    for phrase in TextPipeline(model).ask(question, context, count):
+    reply = TextPipeline(model).ask(question, context, count)
+    for phrase in reply.phrases:
         sys.stdout.write(f"{phrase.score:.3f}  {phrase.text}\n")
+    if reply.probability is not None:
+        judgement = "" if reply.confident else "no confident answer: "
+        sys.stderr.write(
+            f"{judgement}the first is right with probability {reply.probability:.2f}\n"
+        )
 
 
 @app.command
@@ -185,23 +192,13 @@ def export(*, model: Path, out: Path) -> None:
         model: model folder.
         out: folder to write.
     """
-    from cube.export import export_sentence_transformers
+    from cube.export.sentence_transformers import export_sentence_transformers
 
     export_sentence_transformers(model, out)
     sys.stdout.write(f"Model for sentence-transformers: {out}\n")
 
 
-@app.command
-def report(run: Path) -> None:
-    """Write the HTML report of a run folder again.
-
-    Args:
-        run: run folder, such as var/runs/demo-0123456789.
-    """
-    from cube.report.render import render_report
-    from cube.runs import Run
-
-    sys.stdout.write(f"{render_report(Run(run))}\n")
+app.command(report.report)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,12 @@ class ModelError(CubeError):
     """A saved cube cannot be loaded, or does not fit the teacher or the vectors at hand."""
 
 
+class GateError(CubeError):
+    """The gate says no: nothing is wrong with the input, but this version may not serve."""
+
+    exit_code = 1
+
+
 class TrainingInterruptedError(CubeError):
     """A training was told to stop and left a checkpoint: started again, it goes on from there."""
 

@@ -11,19 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from cube.config import Config, EvaluationConfig, SplitConfig
+from cube.config import Config, CoreConfig, EvaluationConfig, SplitConfig
 from cube.data.splits import Split, assign_splits, slice_pairs
 from cube.data.vector_files import read_vectors
 from cube.errors import DataError, ModelError
 from cube.evaluation.baselines import (
-    TRAINED_BASELINES,
-    closed_form_baselines,
+    all_baselines,
     cube_system,
     untrained_baselines,
     untrained_random,
 )
+from cube.evaluation.confidence import fit_confidence
 from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
+from cube.evaluation.headroom import check_labels, look_ahead, refuse_shuffled
+from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, SavedCube, save_model
 from cube.report.card import model_card
@@ -143,30 +145,31 @@ def fit_vectors(
                 f"{len(queries)} pairs with {len(experiment.bank)} distinct answers are too few to "
                 "hold out a validation and a test part. Add pairs."
             )
+        check_leaks(find_leaks(experiment), config.evaluation.max_leaked_share)
         data = experiment.training_set
         cube, result = Trainer(config.training, config.core, data, on_event=on_event).train()
         values = _judge(experiment, cube, config)
+        refuse_shuffled(values["verdict"], check_labels(look_ahead(experiment)))
         trained_on = {"pairs": int(counts[Split.TRAIN]), "best_step": result.best_step}
-        questions = np.unique(experiment.questions[experiment.splits == Split.TRAIN])
+        reference = experiment.reference_questions(REFERENCE_ROWS)
         save_model(
             out,
             cube,
             experiment.centre,
-            experiment.gather(questions[:REFERENCE_ROWS]),
+            reference,
             None,
             trained_on,
             model_card(out.name, cube, trained_on, None),
+            confidence=fit_confidence(cube, experiment, reference),
         )
     return values
 
 
 def _judge(experiment: Experiment, cube: Cube, config: Config) -> dict[str, Any]:
-    systems = [cube_system("cube", "cube", cube), *closed_form_baselines(experiment)]
-    for rule, label in TRAINED_BASELINES.items():
-        core = config.core.model_copy(update={"rule": rule})
-        rival, _ = Trainer(config.training, core, experiment.training_set).train()
-        systems.append(cube_system(rule, label, rival))
-    systems.append(untrained_random(experiment, config.training.seed))
+    def train(core: CoreConfig) -> Cube:
+        return Trainer(config.training, core, experiment.training_set).train()[0]
+
+    systems = [cube_system("cube", "cube", cube), *all_baselines(experiment, cube, train)]
     judged = judge_systems(experiment, systems, config.evaluation)
     return to_json(judged, experiment, config.evaluation)
 
@@ -196,7 +199,7 @@ def evaluate_vectors(
         systems = [
             cube_system("cube", "cube", saved.cube),
             *untrained_baselines(saved.centre),
-            untrained_random(experiment, seed=0),
+            untrained_random(saved.cube.dimension, seed=0),
         ]
         judged = judge_systems(experiment, systems, config)
         return to_json(judged, experiment, config)

@@ -1,11 +1,12 @@
 """A saved cube: one folder that holds all a prediction needs.
 
-model.safetensors   weights of the core
+model.safetensors   weights of the core, and the pairs it remembers
 centring.safetensors  mean question and mean answer of the training data
 config.json         core, dimension, teacher and its fingerprints, what it was trained on
 README.md           the model card
 bank/               texts and vectors of the training answers (absent without texts)
-reference.npy       a sample of training questions, for drift
+reference.npy       a sample of training questions, for drift and novelty
+confidence.json     when to trust an answer (absent with too few validation questions)
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from safetensors.torch import save as dump_weights
 from cube import __version__, storage
 from cube.config import CoreConfig, TeacherConfig
 from cube.errors import ModelError
+from cube.evaluation.confidence import Confidence
 from cube.evaluation.experiment import Centre
 from cube.lattice.core import Cube
 from cube.teacher.encoder import Teacher
@@ -70,6 +72,11 @@ class SavedCube:
         texts = pq.read_table(self.folder / "bank" / "texts.parquet")["text"].to_pylist()
         return texts, np.load(self.folder / "bank" / "vectors.npy", allow_pickle=False)
 
+    def confidence(self) -> Confidence | None:
+        """Return when to trust an answer; None if there was too little to learn it from."""
+        path = self.folder / "confidence.json"
+        return Confidence.from_json(storage.read_json(path)) if path.is_file() else None
+
     def reference(self) -> np.ndarray:
         """Return the sample of training questions, shape (rows, dim)."""
         return np.load(self.folder / "reference.npy", allow_pickle=False)
@@ -84,6 +91,7 @@ def save_model(
     trained_on: dict[str, Any],
     card: str,
     bank: tuple[list[str], np.ndarray] | None = None,
+    confidence: Confidence | None = None,
 ) -> None:
     """Write a model folder whole; an older one of that name is replaced."""
     import shutil
@@ -109,6 +117,8 @@ def save_model(
         storage.write_json(temporary / "config.json", config)
         storage.write_bytes(temporary / "README.md", card.encode())
         np.save(temporary / "reference.npy", reference)
+        if confidence is not None:
+            storage.write_json(temporary / "confidence.json", confidence.to_json())
         if bank is not None:
             (temporary / "bank").mkdir()
             texts, vectors = bank
@@ -117,11 +127,15 @@ def save_model(
 
 
 def load_model(folder: Path) -> SavedCube:
-    """Load a model folder.
+    """Load a model folder, or the version that a registry's champion pointer names.
+
+    All files come from one version, however often the champion is swapped meanwhile.
 
     Raises:
         ModelError: when a file is missing, broken or of a later format.
     """
+    if folder.is_file():
+        folder = _champion_of(folder)
     needed = ("config.json", "model.safetensors", "centring.safetensors")
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
@@ -132,10 +146,19 @@ def load_model(folder: Path) -> SavedCube:
             raise ModelError(
                 f"{folder} has format {config['format']}, this version reads {FORMAT}."
             )
-        cube = Cube(config["dimension"], CoreConfig.model_validate(config["core"]))
-        cube.load_state_dict(load_weights(folder / "model.safetensors"))
+        core = CoreConfig.model_validate(config["core"])
+        weights = load_weights(folder / "model.safetensors")
+        cube = Cube.from_state(config["dimension"], core, weights)
         means = load_file(folder / "centring.safetensors")
         centre = Centre(means["question"], means["answer"])
     except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{folder} is broken: {error}") from None
     return SavedCube(folder, cube.eval(), centre, config)
+
+
+def _champion_of(pointer: Path) -> Path:
+    """Return the model folder beside a champion pointer that it names."""
+    text = pointer.read_bytes()[:200].decode(errors="replace").strip()
+    if pointer.name != "champion" or not text or Path(text).name != text:
+        raise ModelError(f"{pointer} is neither a model folder nor a champion pointer.")
+    return pointer.with_name(text)

@@ -1,12 +1,33 @@
 """Text to text with a trained cube: teacher, cube, phrase bank."""
 
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from cube.decoding.phrase_bank import Phrase, PhraseBank
 from cube.errors import ModelError
 from cube.model import load_model
 from cube.teacher.context import encode_question
 from cube.teacher.encoder import Teacher
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a cube answers, and how far it can be trusted.
+
+    Attributes:
+        phrases: the best answers, best first.
+        probability: that the first one is right; None for a model saved without confidence.
+        novelty: share of validation questions that are nearer to the training questions; above
+            0.99 the question is unlike what the cube was trained on. None as above.
+        confident: whether the probability reaches the model's threshold; None as above.
+    """
+
+    phrases: list[Phrase]
+    probability: float | None = None
+    novelty: float | None = None
+    confident: bool | None = None
 
 
 class TextPipeline:
@@ -24,10 +45,13 @@ class TextPipeline:
             raise ModelError(f"{model} was trained on stored vectors: it knows no teacher.")
         self._teacher = Teacher(config)
         self._saved.check_teacher(self._teacher)
+        if "context_weights" not in self._saved.config["trained_on"]:
+            raise ModelError(f"{model} does not say how it combines turns: train it again.")
         self._bank = PhraseBank(*self._saved.bank())
+        self._confidence, self._reference = self._saved.confidence(), self._saved.reference()
 
-    def ask(self, question: str, context: list[str] | None = None, count: int = 3) -> list[Phrase]:
-        """Return the best answers, best first.
+    def ask(self, question: str, context: list[str] | None = None, count: int = 3) -> Reply:
+        """Return the best answers and how far they can be trusted.
 
         Args:
             question: the last turn.
@@ -38,8 +62,16 @@ class TextPipeline:
         query = encode_question(
             self._teacher,
             [*(context or []), question],
-            trained_on.get("context", "joined"),  # what models were trained on before it was said
-            trained_on.get("context_decay", 1.0),
+            trained_on["context"],
+            trained_on["context_turns"],
+            trained_on["context_weights"],
         )
         predictions = self._saved.cube.apply_to(query)
-        return self._bank.nearest(predictions, count)[0]
+        found = self._bank.nearest(predictions, max(count, 2))[0]
+        if self._confidence is None:
+            return Reply(found[:count])
+        novelty = self._confidence.novelty(query, self._reference)
+        scores = np.array([[phrase.score for phrase in found[:2]]])
+        probability = float(self._confidence.probability(scores, novelty)[0])
+        confident = probability >= self._confidence.threshold
+        return Reply(found[:count], probability, float(novelty[0]), confident)

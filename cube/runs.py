@@ -1,7 +1,7 @@
 """A run: one folder that remembers what it was made of, so every step needs only its path.
 
 runs/<run id>/
-    run.json, config.yaml     identity, digests and paths; the resolved config
+    run.json, config.yaml     identity, digests, cache hits and misses; the resolved config
     checkpoints/, metrics.jsonl, training.json, timings.json
     model/                    the trained cube, see `cube.model`
     baselines/, seeds/        further trainings for the comparison
@@ -33,7 +33,7 @@ class Run:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """Identity: id, creation time, digests, and the paths of corpus and vectors."""
+        """Identity: id, creation time, digests; and what the cache gave at the last start."""
         path = self.folder / "run.json"
         if not path.is_file():
             raise DataError(f"{self.folder} is not a run folder: run.json is missing.")
@@ -99,19 +99,19 @@ def open_run(config: Config, corpus: Corpus, vectors: Vectors, previous: Run | N
     run_id = f"{config.name}-{digest[:10]}"
     folder = config.home / "runs" / run_id
     storage.write_bytes(folder / "config.yaml", dump_config(config).encode())
-    if not (folder / "run.json").is_file():
-        facts = {
-            "id": run_id,
-            "digest": digest,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "corpus": corpus.digest,
-            "vectors": vectors.digest,
-            "made_of": made_of(config, corpus, vectors),
-            "extends": None if previous is None else previous.run_id,
-            "cube_version": __version__,
-        }
-        storage.write_json(folder / "run.json", facts)
-    return Run(folder)
+    run = Run(folder)
+    facts = run.read("run.json") or {
+        "id": run_id,
+        "digest": digest,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "corpus": corpus.digest,
+        "vectors": vectors.digest,
+        "made_of": made_of(config, corpus, vectors),
+        "extends": None if previous is None else previous.run_id,
+        "cube_version": __version__,
+    }
+    run.write("run.json", {**facts, "cache_hits": vectors.hits, "cache_misses": vectors.misses})
+    return run
 
 
 def made_of(config: Config, corpus: Corpus, vectors: Vectors) -> dict[str, Any]:

@@ -17,10 +17,13 @@ from cube.data.corpus import Corpus, build_corpus
 from cube.data.splits import Split
 from cube.errors import DataError
 from cube.evaluation.assess import evaluate
+from cube.evaluation.confidence import fit_confidence
 from cube.evaluation.experiment import Experiment
+from cube.evaluation.headroom import check_labels, headroom, look_ahead
+from cube.evaluation.leaks import check_leaks, find_leaks, leaks_to_json
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, save_model
-from cube.registry import Registry
+from cube.registry import Registry, judgement_of
 from cube.report.card import model_card
 from cube.resume import resume_run
 from cube.runs import Run, open_run, read_metrics
@@ -44,6 +47,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_LEAKS_SHOWN = 10
 
 
 def ingest(config: Config, sources: list[str] | None = None) -> Corpus:
@@ -79,7 +84,27 @@ def start_run(
     else:
         run = resume_run(previous, config, corpus, vectors, extend)
     _check_splits(run.experiment)
+    _look_ahead(run)
     return run
+
+
+def _look_ahead(run: Run) -> None:
+    """Write outlook.json, what can be known before training; refuse a leak between the splits."""
+    if run.read("outlook.json") is not None:
+        return
+    experiment, limit = run.experiment, run.config.evaluation.max_leaked_share
+    leaks = find_leaks(experiment)
+    check_leaks(leaks, limit)
+    shown = [experiment.questions[pairs[:_LEAKS_SHOWN]] for pairs in (leaks.leaked, leaks.copies)]
+    outlook = look_ahead(experiment)
+    found = {
+        "leaks": leaks_to_json(leaks, limit, *(run.corpus.texts(rows) for rows in shown)),
+        "headroom": headroom(outlook, experiment),
+        "label_check": check_labels(outlook),
+    }
+    for name in ("headroom", "label_check"):
+        logger.info("%s", found[name]["sentence"])
+    run.write("outlook.json", found)
 
 
 def _check_splits(experiment: Experiment) -> None:
@@ -130,8 +155,7 @@ def _timings(run: Run, result: TrainingResult, seconds: float) -> dict[str, Any]
 def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
     experiment = run.experiment
     train_pairs = experiment.splits == Split.TRAIN
-    questions = np.unique(experiment.questions[train_pairs])
-    keep = np.random.default_rng(0).permutation(len(questions))[:REFERENCE_ROWS]
+    reference = experiment.reference_questions(REFERENCE_ROWS)
     answers = np.unique(experiment.answers[train_pairs])
     trained_on = {
         "run": run.run_id,
@@ -140,34 +164,37 @@ def _save(run: Run, cube: Cube, result: TrainingResult) -> None:
         "pairs": int(train_pairs.sum()),
         "best_step": result.best_step,
         "context": run.config.data.context,
-        "context_decay": run.config.data.context_decay,
+        "context_turns": run.config.data.context_turns,
+        "context_weights": run.config.data.context_weights,
     }
     save_model(
         run.folder / "model",
         cube,
         experiment.centre,
-        experiment.gather(questions[np.sort(keep)]),
+        reference,
         Teacher(run.config.teacher),
         trained_on,
         model_card(run.config.name, cube, trained_on, run.config.teacher.model),
         bank=(run.corpus.texts(answers), experiment.gather(answers)),
+        confidence=fit_confidence(cube, experiment, reference),
     )
 
 
 def publish(run: Run) -> dict[str, Any]:
-    """Put the model into the registry and promote it if the verdict says so."""
-    evaluation = run.read("evaluation.json")
+    """Put the model into the registry and promote it if the gate lets it."""
     registry = Registry(run.config.home, run.config.name)
-    folder = registry.publish(run.folder / "model", run.version)
-    verdict = evaluation["verdict"]
-    if verdict["promote"]:
-        registry.promote(run.version, verdict["sentence"])
+    judgement = judgement_of(run.read("evaluation.json"))
+    settings = run.config.model_dump(mode="json")
+    folder = registry.publish(run.folder / "model", run.version, judgement, settings)
+    refusal = registry.refusal(run.version)
+    if refusal is None:
+        registry.promote(run.version)
     result = {
         "version": run.version,
         "path": str(folder),
-        "promoted": verdict["promote"],
+        "promoted": refusal is None,
         "champion": registry.champion(),
-        "sentence": verdict["sentence"],
+        "sentence": refusal or judgement["sentence"],
     }
     run.write("published.json", result)
     return result

@@ -19,12 +19,14 @@ from great_expectations.expectations.registry import (
     list_registered_expectation_implementations,
 )
 
+from cube import storage
 from cube.errors import ConfigError
 
 SEVERITIES = ("critical", "warning", "info")
 _KEYS = ("type", "kwargs", "severity", "description")
 _COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list", "column_set")
 _EXAMPLES = 5
+_FAILING_ROWS = 1_000  # listed for each expectation, however many there are
 _LONGEST_TEXT = 200  # characters of an example: it is shown to a person, not read back
 
 
@@ -40,7 +42,7 @@ class Suite:
 
 
 def load_suite(source: str | Path) -> Suite:
-    """Read a suite: "pairs" or "embeddings" of this folder, or any JSON file.
+    """Read a suite: one of this folder by its name, such as "pairs", or any JSON file.
 
     Raises:
         ConfigError: when the file is missing or anything in it is wrong, naming file and entry.
@@ -65,13 +67,16 @@ def load_suite(source: str | Path) -> Suite:
     return Suite(values["name"], path, entries, built, values.get("example_columns", []))
 
 
-def validate(frame: pd.DataFrame, suite: Suite, data_docs: Path | None = None) -> dict[str, Any]:
+def validate(
+    frame: pd.DataFrame, suite: Suite, data_docs: Path | None = None, failing: Path | None = None
+) -> dict[str, Any]:
     """Check a frame and return plain values, JSON-safe.
 
     Args:
         frame: one row per thing checked; a column "row" identifies it.
         suite: from `load_suite`.
         data_docs: also build Great Expectations' own pages into this folder.
+        failing: write the first rows that do not fit, with the reason, into this JSON Lines file.
 
     Returns:
         suite, success (no critical failure), rows, and for every expectation its type, column,
@@ -96,13 +101,15 @@ def validate(frame: pd.DataFrame, suite: Suite, data_docs: Path | None = None) -
         batch_parameters={"dataframe": frame},
         result_format={
             "result_format": "SUMMARY",
-            "partial_unexpected_count": _EXAMPLES,
+            "partial_unexpected_count": _FAILING_ROWS,
             "unexpected_index_column_names": suite.example_columns,
         },
     )
     if data_docs is not None:
         _build_data_docs(context, data_docs)
     ordered = sorted(outcome.results, key=lambda r: r.expectation_config.meta["position"])
+    if failing is not None:
+        _write_failing(failing, ordered, suite)
     results = [
         _to_plain(result, entry, suite)
         for result, entry in zip(ordered, suite.entries, strict=True)
@@ -190,6 +197,21 @@ def _to_plain(result: Any, entry: dict[str, Any], suite: Suite) -> dict[str, Any
         "unexpected_count": _plain(found.get("unexpected_count")),
         "examples": _plain(found.get("partial_unexpected_index_list") or [])[:_EXAMPLES],
     }
+
+
+def _write_failing(path: Path, outcomes: list[Any], suite: Suite) -> None:
+    lines = []
+    for outcome, entry in zip(outcomes, suite.entries, strict=True):
+        reason = {
+            "suite": suite.name,
+            "severity": entry.get("severity", "critical"),
+            "reason": entry.get("description") or entry["type"],
+        }
+        rows = outcome.result.get("partial_unexpected_index_list") or []
+        lines += [
+            json.dumps({**reason, "row": _plain(row)}, ensure_ascii=False) + "\n" for row in rows
+        ]
+    storage.write_bytes(path, "".join(lines).encode())
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from cube.config import Config
-from tasks.common import publish_table, step
+from tasks.artifacts import publish_table
+from tasks.common import step
 
 
 @step(
@@ -11,6 +12,7 @@ from tasks.common import publish_table, step
     "Read the sources into a corpus; rows that cannot be used go to its quarantine.",
     "Ingest data of {config.name}",
     retry=True,
+    hours=6,
 )
 def ingest_data(config: Config) -> dict[str, Any]:
     """Return folder, digest and counts of the corpus."""

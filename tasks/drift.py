@@ -1,169 +1,229 @@
-"""The task that watches drift: are the newest questions like those the champion was trained on?"""
+"""Tasks that watch drift: are the newest questions like those the champion was trained on?"""
 
+import json
 import logging
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from prefect.context import TaskRunContext
+from prefect.events import emit_event
 
-from cube.config import DriftConfig
+from cube.config import Config, DriftConfig
 from cube.errors import CubeError
-from tasks.common import open_run, publish_link, publish_markdown, publish_table, step
+from tasks.artifacts import publish_facts, publish_link, publish_markdown, publish_table
+from tasks.common import open_run, step
 
 if TYPE_CHECKING:
+    from cube.drift.judgement import Judgement
+    from cube.drift.samples import Sample
     from cube.runs import Run
 
 logger = logging.getLogger(__name__)
 
-METRIC = "domain classifier ROC AUC"
-FILE, PAGE = "drift/drift.json", "drift/drift.html"
+FILE, PAGE = "drift.json", "drift.html"
+FOUND = "cube.drift.found"  # the event that deployments/automations.yaml waits for
+_SHOWN_HISTORY = 200  # of the trend
 
 
 @step(
     "Watch drift",
     "Compare the newest questions with those of the champion (Evidently). Reports, never stops.",
     "Watch drift for {run[id]}",
+    retry=True,
 )
 def watch_drift(run: dict[str, str]) -> dict[str, Any]:
     """Return whether drift was judged and found, with a note."""
     opened = open_run(run)
-    for name in (FILE, PAGE):  # of an earlier night with other recent questions
-        (opened.folder / name).unlink(missing_ok=True)
-    if not opened.config.data.recent:
+    return _watch(opened.config, opened.folder / "drift", opened)
+
+
+@step(
+    "Monitor drift",
+    "Compare the newest questions and answers with the champion's; tell whoever waits for drift.",
+    "Monitor drift of {config.name}",
+    retry=True,
+)
+def monitor_drift(config: Config) -> dict[str, Any]:
+    """Return whether drift was judged and found, with a note; emit an event where it was found."""
+    result = _watch(config, config.home / "drift" / config.name / "latest", None)
+    if result["drifted"] and TaskRunContext.get():
+        payload = {key: result[key] for key in ("note", "reference")}
+        emit_event(FOUND, {"prefect.resource.id": f"cube.model.{config.name}"}, payload=payload)
+    return result
+
+
+def _watch(config: Config, folder: Path, run: "Run | None") -> dict[str, Any]:
+    from cube import storage
+
+    path = folder / FILE
+    if not config.data.recent:
+        path.unlink(missing_ok=True)
         note = "No drift was watched: data.recent names no files."
         logger.info(note)
-        return {"judged": False, "drifted": False, "note": note}
-    result = measure_drift(opened)
-    opened.write(FILE, result)
-    level = logging.WARNING if result["drifted"] else logging.INFO
-    logger.log(level, "drift: %s", result["note"])
-    _publish(opened, result)
-    return {key: result[key] for key in ("judged", "drifted", "score", "threshold", "note")}
+        return {"judged": False, "drifted": False, "note": note, "reference": ""}
+    known = storage.read_json(path) if path.is_file() else None
+    result = measure_drift(config, folder, run, known)
+    if result is known:
+        logger.info("drift: measured before on the same questions: %s", result["note"])
+    else:
+        storage.write_json(path, result)
+        level = logging.WARNING if result["drifted"] else logging.INFO
+        logger.log(level, "drift: %s", result["note"])
+    _publish(config, folder, result)
+    return {key: result[key] for key in ("judged", "drifted", "note", "reference")}
 
 
-def measure_drift(run: "Run") -> dict[str, Any]:
-    """Return the content of drift.json, and write the page where drift was judged."""
-    reference, name, note = reference_questions(run)
-    try:
-        current = recent_questions(run)
-    except CubeError as error:  # tonight's log may be missing: that is no reason not to train
-        return _not_judged(name, len(reference), 0, f"{note}No recent questions: {error}")
-    result = compare(current, reference, run.config.drift, run)
-    return {**result, "reference": name, "note": note + result["note"]}
-
-
-def reference_questions(run: "Run") -> tuple[np.ndarray, str, str]:
-    """Return vectors of the champion's training questions, whose they are, and a note.
-
-    Without a champion of the same teacher, these are the training questions of the run itself.
-    """
-    from cube.data.splits import Split
-    from cube.model import REFERENCE_ROWS, load_model
-    from cube.registry import Registry
-    from cube.teacher.encoder import Teacher
-
-    registry = Registry(run.config.home, run.config.name)
-    champion = registry.champion()
-    note = "There is no champion yet. "
-    if champion is not None:
-        saved = load_model(registry.path(champion))
-        if saved.config["fingerprints"] == Teacher(run.config.teacher).fingerprints:
-            return saved.reference(), f"champion {champion}", ""
-        note = f"Champion {champion} has another teacher. "
-    experiment = run.experiment
-    questions = np.unique(experiment.questions[experiment.splits == Split.TRAIN])
-    rows = np.sort(np.random.default_rng(0).permutation(questions)[:REFERENCE_ROWS])
-    return experiment.gather(rows), "training questions of this run", note
-
-
-def recent_questions(run: "Run") -> np.ndarray:
-    """Return vectors of the distinct questions in data.recent, shape (rows, dim).
-
-    Raises:
-        CubeError: when the files cannot be used.
-    """
-    from cube import steps
-
-    corpus = steps.ingest(run.config, run.config.data.recent)
-    vectors = steps.embed(run.config, corpus)
-    rows = np.unique(corpus.questions)
-    teacher = run.config.teacher
-    if not len(rows) and teacher.query_prompt == teacher.passage_prompt:
-        rows = np.arange(corpus.num_texts)  # bare texts: questions nobody has answered yet
-    return vectors.rows(rows)
-
-
-def compare(
-    current: np.ndarray, reference: np.ndarray, config: DriftConfig, run: "Run | None" = None
+def measure_drift(
+    config: Config, folder: Path, run: "Run | None", known: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Score current against reference vectors with a threshold calibrated on the reference.
+    """Return the content of drift.json, and write the page where drift was judged.
 
     Args:
-        current: new questions, shape (rows, dim).
-        reference: known questions, shape (rows, dim).
-        config: how many rows and splits.
-        run: where to write Evidently's page; None: nowhere.
+        config: names the recent questions and how to judge them.
+        folder: where the page goes.
+        run: what to compare with while there is no champion.
+        known: an earlier result, returned as it is where nothing it depends on changed.
     """
-    from tasks.domain_auc import calibrate, domain_auc, report
-
-    fewest = min(len(current), len(reference))
-    if fewest < config.min_rows:
-        return _not_judged(
-            "", len(reference), len(current),
-            f"Not judged: {len(current)} recent and {len(reference)} reference questions, "
-            f"at least {config.min_rows} of each are needed.",
-        )  # fmt: skip
-    current, reference = (_sample(rows, config.max_rows) for rows in (current, reference))
-    threshold, null_scores = calibrate(reference, len(current), config.splits, config.quantile)
-    if run is None:
-        score = domain_auc(current, reference)
-    else:
-        score = report(current, reference, threshold, null_scores, run.folder / PAGE)
-    drifted = score > threshold
-    sentence = (
-        f"A classifier tells recent from reference questions with ROC AUC {score:.3f}, "
-        f"{'above' if drifted else 'not above'} the threshold {threshold:.3f}: "
-        f"{'they differ.' if drifted else 'no drift.'}"
+    from cube import storage
+    from cube.drift.samples import (
+        champion_of,
+        quality,
+        recent_questions,
+        reference_questions,
+        sampled,
     )
+
+    champion, note = champion_of(config)
+    reference = reference_questions(config, champion, run)
+    if reference is None:
+        return _not_judged("", 0, 0, f"{note}There is nothing to compare with.")
+    try:
+        current = recent_questions(config)
+    except CubeError as error:  # the log may be missing: that is no reason not to train
+        return _not_judged("", len(reference.vectors), 0, f"{note}No recent questions: {error}")
+    settings = config.drift.model_dump(mode="json")
+    inputs = storage.digest_of([current.name, reference.name, settings])
+    if known is not None and known["inputs"] == inputs:
+        return known
+    fewest = min(len(current.vectors), len(reference.vectors))
+    if fewest < config.drift.min_rows:
+        return _not_judged(
+            inputs, len(reference.vectors), len(current.vectors),
+            f"{note}Not judged: {len(current.vectors)} recent and {len(reference.vectors)} "
+            f"reference questions, at least {config.drift.min_rows} of each are needed.",
+        )  # fmt: skip
+    current, reference = (sampled(s, config.drift.max_rows) for s in (current, reference))
+    judgements = compare(current, reference, config.drift)
+    if fall := quality(config, champion, current):
+        judgements.append(fall)
+    history = _show(config, folder, judgements, current, reference)
+    result = _result(judgements, current, reference, note)
+    return {**result, "inputs": inputs, "history": history}
+
+
+def compare(current: "Sample", reference: "Sample", config: DriftConfig) -> "list[Judgement]":
+    """Judge vectors by two methods, and texts where both sides have them."""
+    from cube.drift.mmd import judge_mmd
+    from cube.drift.properties import judge_properties
+    from tasks.drift_page import judge_domain
+
+    vectors = (current.vectors, reference.vectors)
+    judgements = [
+        judge_mmd(*vectors, config.deviations),
+        judge_domain(*vectors, config.splits, config.deviations),
+    ]
+    if current.texts and reference.texts:
+        judgements += judge_properties(current.texts, reference.texts, config.deviations)
+    return judgements
+
+
+def _show(
+    config: Config,
+    folder: Path,
+    judgements: "list[Judgement]",
+    current: "Sample",
+    reference: "Sample",
+) -> list[dict[str, Any]]:
+    """Write Evidently's page and add to workspace and history; return the history."""
+    from tasks.drift_page import add_to_workspace, save_page, snapshot_of
+
+    home = config.home / "drift" / config.name
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "history.jsonl"
+    lines = path.read_text("utf-8").splitlines()[-_SHOWN_HISTORY:] if path.is_file() else []
+    history = [json.loads(line) for line in lines]
+    at = datetime.now(UTC)
+    snapshot = snapshot_of(judgements, current.vectors, reference.vectors, history, at)
+    save_page(snapshot, folder / PAGE)
+    methods = [judgement.method for judgement in judgements]
+    add_to_workspace(config.home / "drift" / "workspace", config.name, snapshot, methods)
+    entry = {
+        "at": at.isoformat(timespec="seconds"),
+        "reference": reference.name,
+        "scores": {j.method: j.score / j.threshold for j in judgements},
+    }
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    return [*history, entry]
+
+
+def _result(
+    judgements: "list[Judgement]", current: "Sample", reference: "Sample", note: str
+) -> dict[str, Any]:
+    """Return all judgements, and on top the one that is farthest above its threshold."""
+    worst = max(judgements, key=lambda j: j.score / j.threshold)
+    found = [j for j in judgements if j.drifted]
+    what = ", ".join(f"{j.method} {j.score:.3g} (threshold {j.threshold:.3g})" for j in found)
+    sentence = f"Drift: {what}." if found else f"No drift by {len(judgements)} measures."
     return {
         "judged": True,
-        "drifted": drifted,
-        "score": score,
-        "threshold": threshold,
-        "metric": METRIC,
-        "reference": "",
-        "reference_rows": len(reference),
-        "current_rows": len(current),
-        "null_scores": null_scores,
-        "note": sentence,
+        "drifted": bool(found),
+        "score": worst.score,
+        "threshold": worst.threshold,
+        "metric": worst.method,
+        "null_scores": worst.null_scores,
+        "judgements": [j.to_json() for j in judgements],
+        "reference": reference.name,
+        "reference_rows": len(reference.vectors),
+        "current_rows": len(current.vectors),
+        "note": note + sentence,
     }
 
 
-def _sample(rows: np.ndarray, most: int) -> np.ndarray:
-    keep = np.random.default_rng(0).permutation(len(rows))[:most]
-    return rows[np.sort(keep)]
-
-
-def _not_judged(name: str, reference_rows: int, current_rows: int, note: str) -> dict[str, Any]:
+def _not_judged(inputs: str, reference_rows: int, current_rows: int, note: str) -> dict[str, Any]:
     return {
+        "inputs": inputs,
         "judged": False,
         "drifted": False,
         "score": None,
         "threshold": None,
-        "metric": METRIC,
-        "reference": name,
+        "metric": "",
+        "null_scores": [],
+        "judgements": [],
+        "reference": "",
         "reference_rows": reference_rows,
         "current_rows": current_rows,
-        "null_scores": [],
         "note": note,
+        "history": [],
     }
 
 
-def _publish(run: "Run", result: dict[str, Any]) -> None:
-    shown = ("judged", "drifted", "score", "threshold", "reference", "reference_rows",
-             "current_rows")  # fmt: skip
-    rows = [{"what": name.replace("_", " "), "value": str(result[name])} for name in shown]
-    publish_table("drift", rows, result["note"])
+def _publish(config: Config, folder: Path, result: dict[str, Any]) -> None:
+    shown = ("judged", "drifted", "reference", "reference_rows", "current_rows", "note")
+    publish_facts("drift", {name: result[name] for name in shown}, result["note"])
+    rows = [
+        {
+            "measure": j["method"],
+            "score": f"{j['score']:.4g}",
+            "threshold": f"{j['threshold']:.4g}",
+            "drift": "YES" if j["drifted"] else "no",
+        }
+        for j in result["judgements"]
+    ]
+    if rows:
+        publish_table("drift-measures", rows, "Every measure with its threshold")
     publish_markdown("drift-note", f"## Drift\n\n{result['note']}\n", "What drift says")
-    page = run.folder / PAGE
+    page = folder / PAGE
     if page.is_file():
-        publish_link("drift-page", page, run.config.home, "Drift report", "Evidently's report")
+        publish_link("drift-page", page, config.home, "Drift report", "Evidently's report")

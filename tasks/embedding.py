@@ -1,11 +1,18 @@
 """Tasks that run the teacher."""
 
+import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cube.config import Config
 from cube.data.corpus import Corpus
-from tasks.common import publish_table, step
+from tasks.artifacts import Progress, publish_facts
+from tasks.common import out_of_memory, step
+
+if TYPE_CHECKING:
+    from cube.teacher.vectors import Vectors
+
+logger = logging.getLogger(__name__)
 
 
 @step(
@@ -13,19 +20,36 @@ from tasks.common import publish_table, step
     "Encode the texts the cache lacks and lay all vectors out as one memory-mapped matrix.",
     "Embed corpus {corpus[digest]}",
     retry=True,
+    hours=24,
 )
 def embed_corpus(config: Config, corpus: dict[str, Any]) -> dict[str, Any]:
-    """Return folder, digest and shape of the vector matrix."""
-    from cube import steps
-
-    vectors = steps.embed(config, Corpus(Path(corpus["folder"])))
+    """Return folder, digest and shape of the vector matrix, and what the cache gave."""
+    vectors = _embed(config, Corpus(Path(corpus["folder"])))
     manifest = vectors.manifest
-    shown = ("model", "texts", "dimension", "dtype", "encoded", "cache_hits")
-    rows = [{"what": name.replace("_", " "), "value": manifest[name]} for name in shown]
-    publish_table("vectors", rows, f"Vector matrix {vectors.digest}, when it was made")
+    facts = {name: manifest[name] for name in ("model", "texts", "dimension", "dtype")}
+    facts |= {"taken from the cache": vectors.hits, "encoded now": vectors.misses}
+    publish_facts("vectors", facts, f"Vector matrix {vectors.digest}")
     return {
         "folder": str(vectors.folder),
         "digest": vectors.digest,
         "texts": manifest["texts"],
         "dimension": manifest["dimension"],
+        "hits": vectors.hits,
+        "misses": vectors.misses,
     }
+
+
+def _embed(config: Config, corpus: Corpus) -> "Vectors":
+    """Embed, with batches half as large each time memory runs out; what is cached stays."""
+    from cube import steps
+
+    progress = Progress("encoding-progress", "Texts encoded or found in the cache")
+    try:
+        return steps.embed(config, corpus, progress)
+    except out_of_memory():
+        size = config.teacher.batch_size // 2
+        if not size:
+            raise
+        logger.warning("out of memory: going on with teacher.batch_size=%d", size)
+    teacher = config.teacher.model_copy(update={"batch_size": size})
+    return _embed(config.model_copy(update={"teacher": teacher}), corpus)

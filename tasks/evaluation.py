@@ -2,20 +2,25 @@
 
 from typing import Any
 
-from tasks.common import open_run, publish_markdown, publish_table, serve_hint, step
+from cube.config import Config
+from tasks.artifacts import publish_facts, publish_markdown, publish_table, serve_hint
+from tasks.common import alone_in, open_run, step
 
 
 @step(
     "Evaluate cube",
     "Score the cube against every baseline and the champion on questions it never saw.",
     "Evaluate {run[id]}",
+    retry=True,
+    hours=24,
 )
 def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
     """Return the verdict and the headline scores."""
     from cube import steps
 
     opened = open_run(run)
-    values = steps.evaluate(opened)
+    with alone_in(opened):
+        values = steps.evaluate(opened)
     headline = values["slices"][values["headline"]]
     table = _baselines(values, headline)
     verdict = values["verdict"]
@@ -47,8 +52,35 @@ def publish_cube(run: dict[str, str]) -> dict[str, Any]:
     from cube import steps
 
     result = steps.publish(open_run(run))
-    rows = [{"what": name, "value": str(value)} for name, value in result.items()]
-    publish_table("registry", rows, result["sentence"])
+    publish_facts("registry", result, result["sentence"])
+    return result
+
+
+@step(
+    "Promote version",
+    "Make a version of the registry the champion, or go back to an earlier one.",
+    "Promote {version} of {config.name}",
+    retry=True,
+)
+def promote_version(
+    config: Config, version: str, by: str, reason: str, against_the_gate: bool = False
+) -> dict[str, Any]:
+    """Return version, previous champion, who and why.
+
+    Raises:
+        GateError: when the gate refuses it.
+        ModelError: when there is no such version, or its files have changed.
+    """
+    from cube.registry import Registry
+
+    registry = Registry(config.home, config.name)
+    previous = registry.champion()
+    if against_the_gate:
+        registry.force(version, by, reason)
+    else:
+        registry.promote(version)
+    result = {"version": version, "previous": previous, "by": by, "reason": reason}
+    publish_facts("promotion", result, f"{version} serves now")
     return result
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tasks.common import open_run, publish_link, publish_markdown, reports_url, serve_hint, step
+from tasks.artifacts import page_url, publish_link, publish_markdown, serve_hint
+from tasks.common import open_run, step
 
 
 @step(
@@ -21,7 +22,7 @@ def write_report(run: dict[str, str]) -> str:
     publish_link("report", path, home, "Report", "Scores, curves, examples, data and drift")
     publish_markdown(
         "report-help",
-        f"The report lies at `{path.resolve()}`.\n\n[Open it]({reports_url(path, home)}). "
+        f"The report lies at `{path.resolve()}`.\n\n[Open it]({page_url(path, home)}). "
         f"{serve_hint(home)}\n",
         "Where the report is and how to open it",
     )

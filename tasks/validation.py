@@ -5,57 +5,139 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cube import storage
-from tasks.common import open_run, publish_link, publish_markdown, publish_table, step
+from tasks.artifacts import publish_link, publish_markdown, publish_table
+from tasks.common import open_run, step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from cube.runs import Run
 
 logger = logging.getLogger(__name__)
 
-_SUITES = ("pairs", "embeddings")
+_SHIPPED = Path(__file__).parent.parent / "expectations"
+_SUITES = ("records", "pairs", "dialogues", "embeddings", "curves")
+
+
+@step(
+    "Validate records",
+    "Check how many of the rows could be used; a critical failure stops the run.",
+    "Validate records of {run[id]}",
+    retry=True,
+)
+def validate_records(run: dict[str, str]) -> dict[str, Any]:
+    """Return suite, success, rows and the number of failed expectations."""
+    opened = open_run(run)
+
+    def frame() -> "pd.DataFrame":
+        from expectations import records_frame
+
+        return records_frame(opened.corpus)
+
+    return _check(opened, "records", opened.facts["corpus"], frame)
 
 
 @step(
     "Validate pairs",
     "Check questions and answers against the suite of pairs; a critical failure stops the run.",
     "Validate pairs of {run[id]}",
+    retry=True,
 )
 def validate_pairs(run: dict[str, str]) -> dict[str, Any]:
-    """Return rows, success and the number of failed expectations."""
-    from expectations import pairs_frame
-
+    """Return suite, success, rows and the number of failed expectations."""
     opened = open_run(run)
-    source = opened.config.validation.pairs_suite or "pairs"
-    return _check(opened, "pairs", source, pairs_frame(opened.corpus))
+
+    def frame() -> "pd.DataFrame":
+        from expectations import pairs_frame
+
+        return pairs_frame(opened.corpus)
+
+    return _check(opened, "pairs", opened.facts["corpus"], frame)
+
+
+@step(
+    "Validate dialogues",
+    "Check dialogues against their suite; a critical failure stops the run.",
+    "Validate dialogues of {run[id]}",
+    retry=True,
+)
+def validate_dialogues(run: dict[str, str]) -> dict[str, Any]:
+    """Return suite, success, rows and the number of failed expectations."""
+    opened = open_run(run)
+
+    def frame() -> "pd.DataFrame":
+        from expectations import dialogues_frame
+
+        return dialogues_frame(opened.corpus)
+
+    return _check(opened, "dialogues", opened.facts["corpus"], frame)
 
 
 @step(
     "Validate embeddings",
     "Check the vectors against the suite of embeddings; a critical failure stops the run.",
     "Validate embeddings of {run[id]}",
+    retry=True,
 )
 def validate_embeddings(run: dict[str, str]) -> dict[str, Any]:
-    """Return rows, success and the number of failed expectations."""
-    from expectations import embeddings_frame
+    """Return suite, success, rows and the number of failed expectations."""
+    opened = open_run(run)
+
+    def frame() -> "pd.DataFrame":
+        from expectations import embeddings_frame
+
+        kinds = [kind for batch in opened.corpus.iter_texts() for kind in batch["kind"].to_pylist()]
+        return embeddings_frame(opened.vectors, kinds, opened.config.teacher.normalize)
+
+    return _check(opened, "embeddings", opened.facts["vectors"], frame)
+
+
+@step(
+    "Validate curves",
+    "Check the course of the training; a critical failure stops the run before it is judged.",
+    "Validate curves of {run[id]}",
+    retry=True,
+)
+def validate_curves(run: dict[str, str]) -> dict[str, Any]:
+    """Return suite, success, rows and the number of failed expectations."""
+    from cube.steps import read_metrics
 
     opened = open_run(run)
-    source = opened.config.validation.embeddings_suite or "embeddings"
-    kinds = [kind for batch in opened.corpus.iter_texts() for kind in batch["kind"].to_pylist()]
-    unit_length = opened.config.teacher.normalize
-    frame = embeddings_frame(opened.vectors, kinds, unit_length)
-    return _check(opened, "embeddings", source, frame)
+    events = read_metrics(opened)
+
+    def frame() -> "pd.DataFrame":
+        from expectations import curves_frame
+
+        return curves_frame(events)
+
+    return _check(opened, "curves", storage.digest_of(events), frame)
 
 
-def _check(run: "Run", name: str, source: str | Path, frame: "pd.DataFrame") -> dict[str, Any]:
+def _check(
+    run: "Run", name: str, identity: str, make_frame: "Callable[[], pd.DataFrame]"
+) -> dict[str, Any]:
+    """Check a frame against its suite, unless the same data met the same suite before."""
+    source = run.config.validation.suites.get(name, _SHIPPED / f"{name}.json")
+    text = source.read_text("utf-8") if source.is_file() else ""
+    inputs = storage.digest_of([identity, text, run.config.validation.data_docs])
+    done = run.read(f"validation/{name}.json")
+    if done is not None and done["success"] and done["inputs"] == inputs:
+        logger.info("%s: this data met this suite before, nothing to check", name)
+        return _summary(name, done)
+    # Great Expectations takes seconds to import: only where there is something to check.
     from expectations import describe_failures, load_suite, require_success, validate
 
+    frame = make_frame()
+    if frame.empty:
+        logger.info("%s: none to validate", name)
+        return {"suite": name, "success": True, "rows": 0, "warnings": 0}
     suite = load_suite(source)
     folder = run.folder / "validation"
     docs = folder / "data_docs" / name if run.config.validation.data_docs else None
-    result = validate(frame, suite, docs)
-    run.write(f"validation/{name}.json", result)
+    result = validate(frame, suite, docs, folder / f"{name}-failing.jsonl")
+    run.write(f"validation/{name}.json", {**result, "inputs": inputs})
     page = _write_page(run)
     _publish(run, name, result, page)
     for sentence in describe_failures(result, ("warning", "info")):
@@ -63,10 +145,15 @@ def _check(run: "Run", name: str, source: str | Path, frame: "pd.DataFrame") -> 
     for sentence in describe_failures(result, ("critical",)):
         logger.error("%s", sentence)
     require_success(result, suite.path, page)
+    summary = _summary(name, result)
+    logger.info("%s: %d rows, %d of %d expectations not met", name, result["rows"],
+                summary["warnings"], len(result["expectations"]))  # fmt: skip
+    return summary
+
+
+def _summary(name: str, result: dict[str, Any]) -> dict[str, Any]:
     failed = sum(not e["success"] for e in result["expectations"])
-    logger.info("%s: %d rows, %d of %d expectations met", name, result["rows"],
-                len(result["expectations"]) - failed, len(result["expectations"]))  # fmt: skip
-    return {"success": True, "rows": result["rows"], "warnings": failed}
+    return {"suite": name, "success": True, "rows": result["rows"], "warnings": failed}
 
 
 def _write_page(run: "Run") -> Path:
@@ -102,15 +189,13 @@ def _publish(run: "Run", name: str, result: dict[str, Any], page: Path) -> None:
     ]
     verdict = "passed" if result["success"] else "FAILED"
     publish_table(f"validation-{name}", rows, f"Suite {result['suite']}: {verdict}")
-    publish_link(
-        f"validation-{name}-page", page, run.config.home, "Validation results", "All results"
-    )
+    publish_link("validation-page", page, run.config.home, "Validation results", "All results")
     failures = describe_failures(result, ("critical", "warning", "info"))
     if failures:
         lines = "\n".join(f"- {_as_text(sentence)}" for sentence in failures)
-        publish_markdown(
-            f"validation-{name}-failures", f"## Not met by the {name}\n\n{lines}\n", verdict
-        )
+        listed = page.with_name(f"{name}-failing.jsonl")
+        text = f"## Not met by the {name}\n\n{lines}\n\nRows: `{listed.resolve()}`\n"
+        publish_markdown(f"validation-{name}-failures", text, verdict)
 
 
 def _as_text(sentence: str) -> str:

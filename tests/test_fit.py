@@ -53,10 +53,23 @@ def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
     assert code == 0
 
 
-def test_shuffled_answers_are_refused_and_the_model_is_written(tmp_path, planted, files):
+def test_shuffled_answers_are_refused_and_named(tmp_path, planted, files, capsys):
     np.save(tmp_path / "a.npy", np.random.default_rng(0).permutation(planted[1]))
     assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Not promoted" in printed
+    assert "The answers look shuffled" in printed
     assert load_model(tmp_path / "model").cube.dimension == 48
+
+
+def test_a_leak_between_training_and_test_is_refused(tmp_path, planted, files, capsys):
+    generator = np.random.default_rng(0)
+    for name, part in zip("qa", planted, strict=True):
+        noisy = part + 0.01 * generator.standard_normal(part.shape) / 48**0.5
+        np.save(tmp_path / f"{name}.npy", np.concatenate([part, noisy.astype(np.float32)]))
+    assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 2
+    assert "Leak: " in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
 
 
 def test_equal_answers_are_one_answer(tmp_path, files, planted, capsys):

@@ -32,8 +32,14 @@ def stats(
         sys.stdout.write(
             f"{value['file']}: {value['texts']:,} texts of {value['dimension'] or 0} dimensions, "
             f"{value['bytes'] / 1e6:,.1f} MB{rate} ({value['hits']:,} hits, {value['misses']:,} "
-            "misses)\n"
+            "misses)"
         )
+        if value["fidelity"] is not None:
+            sys.stdout.write(
+                f", {value['backend']}: cosine to torch {value['fidelity']:.4f}, "
+                f"lowest {value['fidelity_lowest']:.4f}"
+            )
+        sys.stdout.write("\n")
     if not values:
         sys.stdout.write("No cache files yet.\n")
 

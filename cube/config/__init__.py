@@ -8,6 +8,7 @@ from cube.config.tree import (
     Config,
     DriftConfig,
     EvaluationConfig,
+    GateConfig,
     TeacherConfig,
     ValidationConfig,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "DriftConfig",
     "EvaluationConfig",
     "FilterConfig",
+    "GateConfig",
     "PacingConfig",
     "SplitConfig",
     "StageConfig",

@@ -1,7 +1,7 @@
 """Settings of the data: where it comes from, what is rejected, how it is divided."""
 
 import codecs
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -79,14 +79,16 @@ class DataConfig(Section):
         default={"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"},
         description="other names of speakers -> the name used here",
     )
-    context: Literal["joined", "last", "decayed"] = Field(
-        default="decayed",
-        description="what a dialogue's question is: its last turns as one text, the last turn "
-        "alone, or the turns' vectors combined with decaying weights",
+    context: Literal["weighted", "last", "joined"] = Field(
+        default="weighted",
+        description="what a dialogue's question is: the vectors of its last turns combined by "
+        "weight, the last turn alone, or the last turns as one text",
     )
-    context_turns: int = Field(default=3, ge=1, le=64, description="turns one question may see")
-    context_decay: float = Field(
-        default=0.3, ge=0, le=1, description="weight of a turn relative to the one after it"
+    context_turns: int = Field(default=7, ge=1, le=64, description="turns one question may see")
+    context_weights: list[Annotated[float, Field(ge=0, le=1)]] = Field(
+        default=[1.0, 0.15],
+        min_length=1,
+        description="of the last turn, the one before it, …; the last number is that of all before",
     )
     answer_speakers: list[str] = Field(
         default=["assistant"], description="whose turns are answers to learn; empty: everybody's"
@@ -109,6 +111,13 @@ class DataConfig(Section):
             if not known._is_text_encoding:
                 raise ValueError("not an encoding of text")
         return encoding
+
+    @field_validator("context_weights")
+    @classmethod
+    def _last_turn_counts(cls, weights: list[float]) -> list[float]:
+        if not weights[0]:
+            raise ValueError("the first weight is that of the turn to answer: it must not be 0")
+        return weights
 
     @field_validator("columns")
     @classmethod

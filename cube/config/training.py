@@ -22,6 +22,15 @@ class CoreConfig(Section):
 
     rule: str = Field(default="planes", description="name of a registered rule")
     sweeps: int = Field(default=3, ge=1, le=64, description="plane sweeps, axes taken in turn")
+    memory_pairs: int = Field(
+        default=20_000,
+        ge=0,
+        description="most training pairs to remember beside the core, used only where validation "
+        "gains by it; 0: none",
+    )
+    max_parameters: int = Field(
+        default=65_000, ge=1, description="of the rules whose size is free (low_rank, mlp)"
+    )
     shape: tuple[int, int, int] | None = Field(
         default=None,
         description="lattice sides (X, Y, Z); null: as near to a cube as the dimension allows",

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cube.config.data import DataConfig
-from cube.config.section import Section
+from cube.config.section import Section, Share
 from cube.config.training import CoreConfig, TrainingConfig
 from cube.storage import digest_of
 
@@ -28,6 +28,40 @@ class TeacherConfig(Section):
         default="float32", description="of the stored vectors"
     )
     device: str = "cpu"
+    backend: Literal["torch", "onnx"] = Field(
+        default="torch",
+        description="onnx: 8-bit weights in ONNX Runtime, quicker on CPUs; extra `onnx`",
+    )
+    min_fidelity: float = Field(
+        default=0.98,
+        ge=0,
+        le=1,
+        description="mean cosine to the torch backend's vectors below which onnx is refused",
+    )
+
+    @model_validator(mode="after")
+    def _onnx_runs_on_the_processor(self) -> "TeacherConfig":
+        if self.backend == "onnx" and self.device != "cpu":
+            raise ValueError("backend onnx runs on the CPU: set device to cpu, or backend to torch")
+        return self
+
+
+class GateConfig(Section):
+    """When a challenger may become champion. Differences are of MRR@10 on the headline slice."""
+
+    margin: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="the interval against the frozen teacher must lie above this",
+    )
+    no_worse_than: list[Literal["champion", "best_baseline"]] = Field(
+        default=["champion", "best_baseline"],
+        description="rivals the cube must not be significantly worse than",
+    )
+    other_slices: Literal["warn", "refuse"] = Field(
+        default="warn", description="what a significant loss on another judged slice does"
+    )
 
 
 class EvaluationConfig(Section):
@@ -45,26 +79,37 @@ class EvaluationConfig(Section):
     extra_seeds: int = Field(
         default=2, ge=0, le=20, description="further trainings to measure stability"
     )
+    gate: GateConfig = GateConfig()
+    learning_curve: bool = Field(
+        default=True,
+        description="also train on a quarter and a half, to tell what more data brings",
+    )
+    max_leaked_share: Share = Field(
+        default=0.01, description="of test pairs with a near copy in training; more fails the run"
+    )
 
 
 class DriftConfig(Section):
     """When new questions count as different from those the champion was trained on."""
 
     splits: int = Field(
-        default=20, ge=5, description="split halves of the reference for the threshold"
+        default=20, ge=5, description="random parts of the reference the classifier is tried on"
     )
-    quantile: float = Field(
-        default=0.95, gt=0.5, lt=1, description="of their scores: the threshold"
+    deviations: float = Field(
+        default=5,
+        gt=1,
+        description="how many standard deviations above the scores without drift is drift",
     )
     max_rows: int = Field(default=2_000, ge=20, description="rows a side, sampled")
     min_rows: int = Field(default=30, ge=10, description="fewer new questions are not judged")
 
 
 class ValidationConfig(Section):
-    """Which suites of expectations guard the data. Null: the suites the project ships."""
+    """Which suites of expectations guard the data."""
 
-    pairs_suite: Path | None = None
-    embeddings_suite: Path | None = None
+    suites: dict[Literal["records", "pairs", "dialogues", "embeddings", "curves"], Path] = Field(
+        default={}, description="name -> JSON file, in place of the suite the project ships"
+    )
     data_docs: bool = Field(default=False, description="also build Great Expectations' own pages")
 
 

@@ -86,7 +86,7 @@ class Batch:
         name = f"{record.source}/{record.dialogue_id}"
         piece = key_of(f"dialogue {name}")
         for pair in dialogue_pairs(record, self.config):
-            several = len(pair.context) > 1 and self.config.context == "decayed"
+            several = len(pair.context) > 1 and self.config.context == "weighted"
             kind = CONTEXT if several else QUERY
             self._pair(
                 i, pair.question, kind, pair.answer, piece, record.source,

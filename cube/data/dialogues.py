@@ -22,7 +22,7 @@ def dialogue_pairs(dialogue: Dialogue, config: DataConfig) -> Iterator[DialogueP
 
     The context are the last `context_turns` turns and never reaches into another dialogue. The
     question is the last of them alone (`context: last`), or all of them joined with line feeds,
-    oldest first; with `context: decayed` that joined text only names the pair, its vector is the
+    oldest first; with `context: weighted` that joined text only names the pair, its vector is the
     turns' vectors combined. No `answer_speakers`: every turn is an answer.
     """
     texts = [turn.text for turn in dialogue.turns]

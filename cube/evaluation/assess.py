@@ -7,38 +7,46 @@ project wants to reach.
 import logging
 from typing import Any
 
+import numpy as np
 from safetensors.torch import load_file
 
 from cube import storage
-from cube.data.corpus import Corpus
+from cube.config import CoreConfig
 from cube.data.splits import Split
-from cube.evaluation.baselines import (
-    TRAINED_BASELINES,
-    System,
-    closed_form_baselines,
-    cube_system,
-    untrained_random,
-)
+from cube.evaluation.advice import recommendations
+from cube.evaluation.baselines import AnySystem, System, all_baselines, cube_system
+from cube.evaluation.confidence import NOVEL, reliability
+from cube.evaluation.dialogue import EncodeTurns, dialogue_measures
 from cube.evaluation.evaluate import (
     Judged,
-    find_examples,
     judge_systems,
     score_systems,
-    similarity_histograms,
     to_json,
 )
-from cube.evaluation.restoration import context_preservation, restoration
-from cube.evaluation.targets import all_targets
+from cube.evaluation.examples import find_examples, similarity_histograms
+from cube.evaluation.experiment import Experiment
+from cube.evaluation.failures import failures
+from cube.evaluation.groups import depth_of, groups_of, length_of, script_of
+from cube.evaluation.headroom import refuse_shuffled
+from cube.evaluation.learning_curve import learning_curve
+from cube.evaluation.metrics import normalized
+from cube.evaluation.ranking import search
+from cube.evaluation.restoration import restoration
+from cube.evaluation.schema import validated
+from cube.evaluation.targets import all_targets, target_facts
+from cube.evaluation.views import embedding_map, movement
 from cube.lattice.core import Cube
-from cube.model import load_model
+from cube.model import SavedCube, load_model
 from cube.registry import Registry
 from cube.runs import Run
+from cube.teacher.context import combine_turns
 from cube.teacher.encoder import Teacher
+from cube.training.dataset import TrainingSet
 from cube.training.in_run import side_training
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 3
 _EXAMPLES = 10
 
 
@@ -64,19 +72,13 @@ def evaluate(run: Run) -> dict[str, Any]:
         return done
     config, experiment = run.config, run.experiment
     saved = load_model(run.folder / "model")
-    systems = [cube_system("cube", "cube", saved.cube), *closed_form_baselines(experiment)]
-    systems += _trained_baselines(run)
-    systems.append(untrained_random(experiment, config.training.seed))
-    champion, champion_note = _champion_system(run)
+    systems = [cube_system("cube", "cube", saved.cube), *_baselines(run, saved.cube)]
+    champion, champion_note = _champion_system(run, rival)
     if champion is not None:
         systems.append(champion)
     judged = judge_systems(experiment, systems, config.evaluation)
-    by_name = {system.name: system for system in systems}
-    shown = [by_name["identity"], by_name["cube"]]
-    training, timings = run.read("training.json"), run.read("timings.json")
-    stability = _stability(run, judged)
-    restored = _restoration(run, saved.cube)
-    values = {
+    texts = _texts(run, judged)
+    facts = {
         "format": FORMAT,
         "inputs": inputs,
         "run": run.run_id,
@@ -87,33 +89,134 @@ def evaluate(run: Run) -> dict[str, Any]:
         "parameters": saved.cube.num_parameters,
         "teacher": config.teacher.model,
         "splits": {s.name.lower(): int((experiment.splits == s).sum()) for s in Split},
-        **to_json(judged, experiment, config.evaluation),
-        "champion": {
-            "version": Registry(config.home, config.name).champion(),
-            "note": champion_note,
-        },
-        "training": training,
-        "timings": timings,
-        "stability": stability,
-        "restoration": restored,
-        "similarities": similarity_histograms(experiment, shown, judged.headline),
-        "examples": _with_texts(run.corpus, find_examples(judged, experiment, by_name, _EXAMPLES)),
+        "champion": {"version": rival, "note": champion_note},
+        "training": run.read("training.json"),
+        "timings": run.read("timings.json"),
+        **(run.read("outlook.json") or {}),
     }
-    facts = _target_facts(run, judged, values, by_name)
-    values["targets"] = [target.to_json() for target in all_targets(facts)]
-    run.write("evaluation.json", values)
+    values = {**facts, **_judgement(run, judged), **_measures(run, judged, saved, systems)}
+    values |= {
+        "similarities": similarity_histograms(judged, ["identity", "cube"], judged.headline),
+        "examples": find_examples(judged, _EXAMPLES, texts),
+        "failures": failures(judged, experiment, texts),
+        "embedding_map": embedding_map(judged, experiment, saved.cube, texts),
+        "movement": movement(judged, experiment, saved.cube),
+    }
+    values["targets"] = [target.to_json() for target in all_targets(target_facts(values))]
+    values["recommendations"] = recommendations(values)
+    run.write("evaluation.json", validated(values))
     return values
 
 
-def _trained_baselines(run: Run) -> list[System]:
-    """Train (or load) rival maps with the cube's own objective, stages and early stopping."""
-    systems = []
-    for rule, label in TRAINED_BASELINES.items():
-        core = run.config.core.model_copy(update={"rule": rule})
-        folder = run.folder / "baselines" / rule
-        cube = side_training(run, run.config.training, core, folder)
-        systems.append(cube_system(rule, label, cube))
-    return systems
+def _judgement(run: Run, judged: Judged) -> dict[str, Any]:
+    """Return scores and verdict, slices divided into groups, and a fault of the labels named."""
+    values = to_json(judged, run.experiment, run.config.evaluation)
+    for name, by_system in judged.scores.items():
+        kinds = _kinds(run, name, by_system["cube"].task.questions)
+        values["slices"][name]["groups"] = groups_of(kinds, by_system, run.config.evaluation)
+    outlook = run.read("outlook.json")
+    if outlook is not None:
+        refuse_shuffled(values["verdict"], outlook["label_check"])
+    return values
+
+
+def _kinds(run: Run, slice_name: str, questions: np.ndarray) -> dict[str, list[str]]:
+    """Return by kind the part of every question; one asked twice counts where it is first."""
+    pairs, corpus = run.experiment.slices[slice_name], run.corpus
+    first = pairs[np.unique(run.experiment.questions[pairs], return_index=True)[1]]
+    table = corpus.pairs.select(["source", "turn"]).take(first)
+    texts = corpus.texts(questions)
+    kinds = {
+        "source": table["source"].to_pylist(),
+        "question_length": [length_of(text) for text in texts],
+        "script": [script_of(text) for text in texts],
+    }
+    if slice_name == "dialogue_turns":
+        kinds["turn_depth"] = [depth_of(turn) for turn in table["turn"].to_pylist()]
+    return kinds
+
+
+def _measures(
+    run: Run, judged: Judged, saved: SavedCube, systems: list[AnySystem]
+) -> dict[str, Any]:
+    """Return what is measured besides ranking the slices."""
+    maps = [system for system in systems if isinstance(system, System)]
+    compared = [system for system in maps if system.name in ("cube", "identity")]
+    return {
+        "stability": _stability(run, judged),
+        "restoration": _restoration(run, saved.cube),
+        "dialogue": dialogue_measures(run.experiment, compared, _turn_encoder(run)),
+        "learning_curve": _learning_curve(run, judged),
+        "confidence": _confidence(run.experiment, saved),
+    }
+
+
+def _turn_encoder(run: Run) -> EncodeTurns | None:
+    """Return the way this run's questions are made from turns; None if they hold the last only."""
+    data, experiment = run.config.data, run.experiment
+    normalize = run.config.teacher.normalize
+
+    def combine(turns: list[list[int]]) -> np.ndarray:
+        rows = (experiment.gather(np.array(some)) for some in turns)
+        return np.stack([combine_turns(some, data.context_weights, normalize) for some in rows])
+
+    def join(turns: list[list[int]]) -> np.ndarray:
+        joined = ["\n".join(run.corpus.texts(np.array(some))) for some in turns]
+        return Teacher(run.config.teacher).encode(joined, "query")
+
+    return {"last": None, "weighted": combine, "joined": join}[data.context]
+
+
+def _learning_curve(run: Run, judged: Judged) -> dict[str, Any] | None:
+    config, name = run.config, judged.headline
+    if not config.evaluation.learning_curve:
+        return None
+
+    def score(data: TrainingSet, share: float) -> np.ndarray:
+        folder = run.folder / "learning_curve" / f"{share:g}"
+        cube = side_training(run, config.training, config.core, folder, data)
+        system = cube_system("cube", "cube", cube)
+        return score_systems(run.experiment, [system], name)["cube"].reciprocal_ranks
+
+    full = judged.scores[name]["cube"].reciprocal_ranks
+    return learning_curve(run.experiment.training_set, name, full, score, config.training.seed)
+
+
+def _confidence(experiment: Experiment, saved: SavedCube) -> dict[str, Any] | None:
+    """Return how reliable the saved confidence is on all test questions."""
+    confidence = saved.confidence()
+    if confidence is None:
+        return None
+    task = experiment.task_of(np.concatenate(list(experiment.slices.values())))
+    questions = experiment.gather(task.questions)
+    predictions = saved.cube.apply_to(questions)
+    ranking = search(predictions, experiment.bank_vectors, task, 2, normalized)
+    novelty = confidence.novelty(questions, saved.reference())
+    probability = confidence.probability(ranking.top_scores, novelty)
+    return {
+        "fitted_on": confidence.fitted_on,
+        "novel_share": float((novelty > NOVEL).mean()),
+        **reliability(probability, ranking.ranks == 1, confidence.threshold),
+    }
+
+
+def _texts(run: Run, judged: Judged) -> dict[int, str]:
+    """Return the texts the headline slice can show, by row."""
+    scores = judged.scores[judged.headline]
+    task = scores["cube"].task
+    shown = [task.bank[scores[name].ranking.top].ravel() for name in ("cube", "identity")]
+    rows = np.unique(np.concatenate([task.questions, task.bank[task.right], *shown]))
+    return dict(zip(rows.tolist(), run.corpus.texts(rows), strict=True))
+
+
+def _baselines(run: Run, cube: Cube) -> list[AnySystem]:
+    """Tune all baselines; rival maps are trained to answer alone, which ranks best."""
+    training = run.config.training.dialogue_alone()
+
+    def train(core: CoreConfig) -> Cube:
+        return side_training(run, training, core, run.folder / "baselines" / core.rule)
+
+    return all_baselines(run.experiment, cube, train)
 
 
 def _stability(run: Run, judged: Judged) -> dict[str, Any]:
@@ -131,9 +234,8 @@ def _stability(run: Run, judged: Judged) -> dict[str, Any]:
     return {"seeds": len(mrr), "mrr@10": mrr, "spread": spread}
 
 
-def _champion_system(run: Run) -> tuple[System | None, str]:
+def _champion_system(run: Run, version: str | None) -> tuple[System | None, str]:
     registry = Registry(run.config.home, run.config.name)
-    version = registry.champion()
     if version is None:
         return None, "there was no champion yet"
     if version == run.version:
@@ -149,58 +251,5 @@ def _restoration(run: Run, cube: Cube) -> dict[str, Any]:
     stage = next((s for s in run.config.training.stages if s.mode == "autoencoder"), None)
     if stage is not None:
         path = run.folder / "checkpoints" / f"stage-{stage.name}.safetensors"
-        restorer = Cube(cube.dimension, run.config.core)
-        restorer.load_state_dict(load_file(path))
-        cubes["autoencoder"] = restorer
+        cubes["autoencoder"] = Cube.from_state(cube.dimension, cube.config, load_file(path))
     return restoration(run.experiment, cubes, run.config.training)
-
-
-def _target_facts(
-    run: Run, judged: Judged, values: dict[str, Any], systems: dict[str, System]
-) -> dict[str, Any]:
-    headline = values["slices"][judged.headline]
-    cube, identity = headline["scores"]["cube"], headline["scores"]["identity"]
-    restored = values["restoration"]
-    return {
-        "questions": headline["questions"],
-        "bank": headline["bank"],
-        "restored": restored["autoencoder"]["cosine"] if "autoencoder" in restored else None,
-        "corrupted": restored["corrupted"]["cosine"],
-        "cosine": cube["cosine"],
-        "identity_cosine": identity["cosine"],
-        "mean_answer_cosine": headline["scores"]["mean_answer"]["cosine"],
-        "centred_cosine": cube["centred_cosine"],
-        "identity_centred_cosine": identity["centred_cosine"],
-        "random_centred_cosine": cube["random_centred_cosine"],
-        "context": context_preservation(run.experiment, systems["cube"].predict),
-        "identity_context": context_preservation(run.experiment, systems["identity"].predict),
-        "loss_convergence": values["training"]["loss_convergence"],
-        "skipped_steps": values["training"]["skipped_steps"],
-        "peak_rss_gb": values["timings"]["peak_rss_gb"],
-        "epoch_seconds": values["timings"]["epoch_seconds"],
-        "speedup": values["timings"]["speedup"],
-        "over_random": headline["cube_minus"]["random"]["low"],
-        "spread": values["stability"]["spread"],
-        "seeds": values["stability"]["seeds"],
-    }
-
-
-def _with_texts(corpus: Corpus, examples: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    texts = corpus.texts()
-
-    def resolve(entry: dict[str, Any]) -> dict[str, Any]:
-        shown = {
-            key: {
-                "rank": entry[key]["rank"],
-                "top": [
-                    {"text": texts[top["row"]], "score": top["score"],
-                     "right": top["row"] in entry["right"]}
-                    for top in entry[key]["top"]
-                ],
-            }
-            for key in ("before", "after")
-        }  # fmt: skip
-        right = [texts[row] for row in entry["right"]]
-        return {"question": texts[entry["question"]], "right": right, **shown}
-
-    return {kind: [resolve(entry) for entry in entries] for kind, entries in examples.items()}

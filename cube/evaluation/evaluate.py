@@ -3,46 +3,52 @@
 Returns plain values, the content of `evaluation.json`; the arrays stay here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cube.config import EvaluationConfig
-from cube.evaluation.baselines import System
+from cube.evaluation.baselines import AnySystem, TextSystem
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import SliceScores, normalized, score_slice
+from cube.evaluation.metrics import NUM_TOP, SliceScores, score_slice
+from cube.evaluation.ranking import RetrievalTask, Rows
 from cube.evaluation.significance import Interval, paired_bootstrap
 from cube.evaluation.verdict import judge
 
-_BINS = 40
+_CURVE = tuple(m * 10**e for e in range(7) for m in (1, 2, 5))
 
 
 @dataclass(frozen=True)
 class Judged:
     """All scores of an evaluation, before they become plain values."""
 
-    systems: list[System]
+    systems: Sequence[AnySystem]
     scores: dict[str, dict[str, SliceScores]]  # slice -> system -> scores
     intervals: dict[str, dict[str, Interval]]  # slice -> system -> cube minus system, MRR@10
     headline: str
 
 
 def score_systems(
-    experiment: Experiment, systems: list[System], slice_name: str
+    experiment: Experiment, systems: Sequence[AnySystem], slice_name: str
 ) -> dict[str, SliceScores]:
     """Score systems on one slice, by name."""
     task = experiment.task(slice_name)
-    questions, bank = experiment.gather(task.questions), experiment.gather(experiment.bank)
-    mean = experiment.centre.answer
-    return {
-        system.name: score_slice(system.predict(questions), bank, task, mean, system.rank_centred)
-        for system in systems
-    }
+    return {system.name: score_system(experiment, system, task) for system in systems}
+
+
+def score_system(experiment: Experiment, system: AnySystem, task: RetrievalTask) -> SliceScores:
+    """Score one system on one task."""
+    if isinstance(system, TextSystem):
+        return SliceScores(system.rank(task, NUM_TOP), task, closeness=None)
+    predictions = system.predict(experiment.gather(task.questions))
+    bank, mean = Rows(experiment.vectors, task.bank), experiment.centre.answer
+    return score_slice(predictions, bank, task, mean, system.rank_centred)
 
 
 def judge_systems(
-    experiment: Experiment, systems: list[System], config: EvaluationConfig
+    experiment: Experiment, systems: Sequence[AnySystem], config: EvaluationConfig
 ) -> Judged:
     """Score every system on every slice that has questions; "cube" must be among them."""
     scores: dict[str, dict[str, SliceScores]] = {}
@@ -92,6 +98,7 @@ def to_json(judged: Judged, experiment: Experiment, config: EvaluationConfig) ->
         judged.intervals[headline],
         others,
         config.min_questions,
+        config.gate,
     )
     return {
         "headline": headline,
@@ -100,7 +107,7 @@ def to_json(judged: Judged, experiment: Experiment, config: EvaluationConfig) ->
             system.name: {
                 "label": system.label,
                 "parameters": system.num_parameters,
-                "ranks_by": "centred cosine" if system.rank_centred else "cosine",
+                "ranks_by": system.ranks_by,
             }
             for system in judged.systems
         },
@@ -112,6 +119,7 @@ def to_json(judged: Judged, experiment: Experiment, config: EvaluationConfig) ->
                 "judged": sizes[name] >= config.min_questions,
                 "scores": {system: s.summary() for system, s in by_system.items()},
                 "cube_minus": {s: i.to_json() for s, i in judged.intervals[name].items()},
+                "rank_curve": _rank_curve(by_system, len(experiment.bank)),
             }
             for name, by_system in judged.scores.items()
         },
@@ -122,67 +130,13 @@ def _single_answer_share(experiment: Experiment, name: str) -> float:
     return float((np.diff(experiment.task(name).bounds) == 1).mean())
 
 
-def similarity_histograms(
-    experiment: Experiment, systems: list[System], slice_name: str
-) -> dict[str, Any]:
-    """Count cosines of questions with right answers and with wrong ones, by system.
-
-    Bins are equal over [-1, 1]; "wrong" takes for each question the bank's best wrong answer.
-    """
-    task = experiment.task(slice_name)
-    bank = normalized(experiment.gather(experiment.bank))
-    questions = experiment.gather(task.questions)
-    edges = np.linspace(-1, 1, _BINS + 1)
-    counts = {}
-    for system in systems:
-        scores = normalized(system.predict(questions)) @ bank.T
-        owner = np.repeat(np.arange(len(task)), np.diff(task.bounds))
-        right = scores[owner, task.right].copy()
-        scores[owner, task.right] = -np.inf
-        best_wrong = scores.max(axis=1)
-        counts[system.name] = {
-            "right": np.histogram(right, edges)[0].tolist(),
-            "best_wrong": np.histogram(best_wrong, edges)[0].tolist(),
-        }
-    return {"edges": edges.round(4).tolist(), "counts": counts}
-
-
-def find_examples(
-    judged: Judged, experiment: Experiment, systems: dict[str, System], count: int
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the questions of the headline slice that gained and lost most against the teacher.
-
-    Texts are given as rows of the corpus; `top` lists the bank's three best answers.
-    """
-    name = judged.headline
-    task = experiment.task(name)
-    bank = experiment.gather(experiment.bank)
-    before, after = judged.scores[name]["identity"], judged.scores[name]["cube"]
-    gain = after.reciprocal_ranks - before.reciprocal_ranks
-    # Equal gains are told apart by the plain ranks, so the order never depends on the sort.
-    order = np.lexsort((after.ranks - before.ranks, -gain))
-    chosen = {
-        "better": [i for i in order[:count] if gain[i] > 0],
-        "worse": [i for i in order[::-1][:count] if gain[i] < 0],
+def _rank_curve(by_system: dict[str, SliceScores], bank: int) -> dict[str, Any]:
+    """Return the share of questions answered within the first k, for k up to the whole bank."""
+    cutoffs = [k for k in _CURVE if k < bank] + [bank]
+    return {
+        "k": cutoffs,
+        "found": {
+            name: [float((scores.ranks <= k).mean()) for k in cutoffs]
+            for name, scores in by_system.items()
+        },
     }
-
-    def describe(i: int) -> dict[str, Any]:
-        question = experiment.gather(task.questions[[i]])
-        right = task.right[task.bounds[i] : task.bounds[i + 1]]
-        entry: dict[str, Any] = {
-            "question": int(task.questions[i]),
-            "right": [int(experiment.bank[r]) for r in right],
-        }
-        for key, system, scores in (("before", "identity", before), ("after", "cube", after)):
-            cosines = normalized(bank) @ normalized(systems[system].predict(question))[0]
-            top = np.argsort(-cosines, kind="stable")[:3]
-            entry[key] = {
-                "rank": int(scores.ranks[i]),
-                "top": [
-                    {"row": int(experiment.bank[t]), "score": round(float(cosines[t]), 4)}
-                    for t in top
-                ],
-            }
-        return entry
-
-    return {kind: [describe(int(i)) for i in rows] for kind, rows in chosen.items()}

@@ -1,15 +1,17 @@
 """What is judged: one matrix of vectors, pairs into it, a split, and slices of its test part."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Float, Int
 
 from cube.config import SplitConfig
 from cube.data.corpus import Corpus
 from cube.data.splits import Split, slice_pairs
-from cube.evaluation.ranking import RetrievalTask
+from cube.evaluation.ranking import RetrievalTask, Rows
 from cube.teacher.vectors import Vectors
 from cube.training.dataset import TrainingSet, make_training_set
 
@@ -25,7 +27,11 @@ class Experiment:
         splits: `Split` of every pair.
         slices: test pairs by slice, as positions among the pairs.
         context: rows of the turns before, by pair; empty where there are none.
+        dialogues: number of the dialogue of every pair, -1 for pairs of none; empty like context.
+        texts: returns the texts of rows; None where there are only vectors.
         known_centre: means to use instead of those of the training pairs.
+        separate_banks: rank every split among its own answers, as if it came with a bank of its
+            own; otherwise all known answers are in the bank.
     """
 
     vectors: Float[np.ndarray, "rows dim"]
@@ -34,7 +40,10 @@ class Experiment:
     splits: Int[np.ndarray, " pairs"]
     slices: dict[str, np.ndarray]
     context: list[list[int]] = field(default_factory=list)
+    dialogues: Int[np.ndarray, " _"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    texts: Callable[[Int[np.ndarray, " n"]], list[str]] | None = None
     known_centre: "Centre | None" = None
+    separate_banks: bool = False
 
     @classmethod
     def from_corpus(cls, corpus: Corpus, vectors: Vectors, config: SplitConfig) -> "Experiment":
@@ -47,21 +56,40 @@ class Experiment:
             splits,
             slice_pairs(corpus.answers, corpus.is_dialogue, splits),
             corpus.pairs["context"].to_pylist(),
+            _numbered(corpus.pairs["dialogue"]),
+            corpus.texts,
         )
 
     @cached_property
     def training_set(self) -> TrainingSet:
         """Training and validation rows."""
-        return make_training_set(self.vectors, self.questions, self.answers, self.splits)
+        return make_training_set(
+            self.vectors, self.questions, self.answers, self.splits, self.separate_banks
+        )
 
     @cached_property
     def bank(self) -> Int[np.ndarray, " A"]:
-        """Rows of all distinct answers: what every test question is ranked against."""
-        return np.unique(self.answers)
+        """Rows of the distinct answers every test question is ranked against."""
+        in_bank = self.splits == Split.TEST if self.separate_banks else slice(None)
+        return np.unique(self.answers[in_bank])
+
+    @property
+    def bank_vectors(self) -> Rows:
+        """The bank's vectors, gathered where they are needed."""
+        return Rows(self.vectors, self.bank)
+
+    def reference_questions(self, count: int) -> Float[np.ndarray, "n dim"]:
+        """Return a sample of the training questions, the same every time."""
+        questions = np.unique(self.questions[self.splits == Split.TRAIN])
+        keep = np.random.default_rng(0).permutation(len(questions))[:count]
+        return self.gather(questions[np.sort(keep)])
 
     def task(self, slice_name: str) -> RetrievalTask:
         """Retrieval of a slice's questions among all answers."""
-        pairs = self.slices[slice_name]
+        return self.task_of(self.slices[slice_name])
+
+    def task_of(self, pairs: Int[np.ndarray, " n"]) -> RetrievalTask:
+        """Retrieval of some pairs' questions among all answers."""
         return RetrievalTask.from_pairs(
             self.questions[pairs],
             self.answers[pairs],
@@ -92,3 +120,9 @@ class Centre:
 
     question: Float[np.ndarray, " dim"]
     answer: Float[np.ndarray, " dim"]
+
+
+def _numbered(names: pa.ChunkedArray) -> Int[np.ndarray, " n"]:
+    """Return a number for every distinct name, -1 for none."""
+    codes = names.combine_chunks().dictionary_encode().indices
+    return codes.fill_null(-1).to_numpy().astype(np.int64)

@@ -1,16 +1,58 @@
 """Ranks of the right answers in a bank, computed in blocks. Ties count against us.
 
-Shapes: Q questions, A answers of the bank, D dimensions.
+Shapes: Q questions, A answers of the bank, D dimensions, R (question, right answer) pairs.
 """
 
+import mmap
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor
 
 TIE = 1e-6  # scores nearer than this are equal: matrix products differ in the last bits
+_BLOCK_ANSWERS = 16_384  # of the bank, gathered at once (24 MB at 384 dimensions)
 _BLOCK_SCORES = 16_000_000  # scores held at once (64 MB)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a matrix, gathered as float32 where they are indexed: a bank that is never copied."""
+
+    matrix: Float[np.ndarray, "rows dim"]
+    rows: Int[np.ndarray, " A"]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, positions: slice | np.ndarray) -> Float[np.ndarray, "n dim"]:
+        """Return the vectors at positions."""
+        gathered = np.asarray(self.matrix[self.rows[positions]], np.float32)
+        if isinstance(self.matrix, np.memmap):
+            # Pages of a mapped file that were read stay resident: a large bank would fill memory.
+            self.matrix._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+        return gathered
+
+
+Bank = Float[np.ndarray, "A D"] | Rows
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What a system ranks first, for every question.
+
+    Attributes:
+        ranks: rank (1 is best) of the first right answer.
+        top: positions in the bank of the first answers, best first.
+        top_scores: their scores.
+    """
+
+    ranks: Int[np.ndarray, " Q"]
+    top: Int[np.ndarray, "Q K"]
+    top_scores: Float[np.ndarray, "Q K"]
 
 
 @dataclass(frozen=True)
@@ -76,30 +118,116 @@ class RetrievalTask:
 
 
 def first_right_ranks(
-    predictions: Float[np.ndarray, "Q D"], bank: Float[np.ndarray, "A D"], task: RetrievalTask
+    predictions: Float[np.ndarray, "Q D"], bank: Bank, task: RetrievalTask
 ) -> Int[np.ndarray, " Q"]:
-    """Return the rank (1 is best) of the first right answer of every question.
+    """Return the rank (1 is best) of the first right answer of every question, see `search`."""
+    return search(predictions, bank, task).ranks
 
-    The score is the dot product; a wrong answer that scores within `TIE` of the best right one
-    ranks before it.
+
+def search(
+    predictions: Float[np.ndarray, "Q D"],
+    bank: Bank,
+    task: RetrievalTask,
+    num_top: int = 0,
+    prepare: Callable[[np.ndarray], np.ndarray] = lambda vectors: vectors,
+) -> Ranking:
+    """Rank the bank for every question by the dot product, see `rank`.
+
+    Args:
+        predictions: unit vectors.
+        bank: answers, whose rows are gathered once, block by block.
+        task: which of them are right.
+        num_top: how many of the first answers to return.
+        prepare: brings a block of the bank to the unit vectors that are ranked.
     """
-    ranks = np.empty(len(predictions), np.int64)
-    bank_AD = torch.from_numpy(np.ascontiguousarray(bank, np.float32))
-    rows = max(1, _BLOCK_SCORES // max(1, len(bank)))
-    for start in range(0, len(predictions), rows):
-        stop = min(start + rows, len(predictions))
-        block_BD = torch.from_numpy(np.ascontiguousarray(predictions[start:stop], np.float32))
-        scores_BA = block_BD @ bank_AD.T
-        right = torch.from_numpy(task.right[task.bounds[start] : task.bounds[stop]])
-        counts = torch.from_numpy(np.diff(task.bounds[start : stop + 1]))
-        owner = torch.repeat_interleave(torch.arange(stop - start), counts)
-        right_scores = scores_BA[owner, right]
-        best = torch.full((stop - start,), -torch.inf)
-        threshold = best.scatter_reduce(0, owner, right_scores, "amax") - TIE
-        ahead = (scores_BA >= threshold[:, None]).sum(dim=1)
-        own = torch.bincount(owner[right_scores >= threshold[owner]], minlength=stop - start)
-        ranks[start:stop] = (1 + ahead - own).numpy()
-    return ranks
+    return rank(_DotProducts(predictions, bank, prepare), task, num_top)
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """Scores of every answer of a bank for every question, computed where they are needed."""
+
+    def of_block(self, first: int, last: int) -> Callable[[slice], Float[Tensor, "q a"]]:
+        """Return what scores a slice of questions against the answers [first, last)."""
+        ...
+
+    def of_pairs(
+        self, questions: Int[np.ndarray, " n"], answers: Int[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " n"]:
+        """Return the scores of single pairs, by position."""
+        ...
+
+
+def rank(scores: Scores, task: RetrievalTask, num_top: int = 0) -> Ranking:
+    """Rank the bank for every question; memory does not grow with the bank.
+
+    A wrong answer that scores within `TIE` of the best right one ranks before it.
+    """
+    num_questions, num_answers = len(task), len(task.bank)
+    owner = np.repeat(np.arange(num_questions), np.diff(task.bounds))
+    threshold = torch.from_numpy(_best_right(scores, task, owner) - TIE)
+    ahead = torch.zeros(num_questions, dtype=torch.int64)
+    num_top = min(num_top, num_answers)
+    top = torch.full((num_questions, num_top), -1)
+    top_scores = torch.full((num_questions, num_top), -torch.inf, dtype=threshold.dtype)
+    for first in range(0, num_answers, _BLOCK_ANSWERS):
+        last = min(first + _BLOCK_ANSWERS, num_answers)
+        score = scores.of_block(first, last)
+        rows = max(1, _BLOCK_SCORES // (last - first))
+        for start in range(0, num_questions, rows):
+            here = slice(start, min(start + rows, num_questions))
+            scores_QA = score(here)
+            pairs = slice(task.bounds[here.start], task.bounds[here.stop])
+            inside = (task.right[pairs] >= first) & (task.right[pairs] < last)
+            q = torch.from_numpy(owner[pairs][inside] - start)
+            a = torch.from_numpy(task.right[pairs][inside] - first)
+            # NumPy counts booleans ten times as fast as torch sums them.
+            reached = scores_QA.numpy() >= threshold[here, None].numpy()
+            ahead[here] += torch.from_numpy(np.count_nonzero(reached, axis=1))
+            own = scores_QA[q, a] >= threshold[here][q]
+            ahead[here] -= torch.bincount(q[own], minlength=len(scores_QA))
+            if num_top:
+                scores_QA[q, a] -= TIE
+                best = torch.topk(scores_QA, min(num_top, last - first))
+                found = torch.cat([top_scores[here], best.values], dim=1)
+                positions = torch.cat([top[here], best.indices + first], dim=1)
+                top_scores[here], chosen = torch.topk(found, num_top)
+                top[here] = positions.gather(1, chosen)
+    return Ranking((1 + ahead).numpy(), top.numpy(), top_scores.numpy())
+
+
+def _best_right(
+    scores: Scores, task: RetrievalTask, owner: Int[np.ndarray, " R"]
+) -> Float[np.ndarray, " Q"]:
+    """Return the score of every question's best right answer."""
+    best: np.ndarray | None = None
+    for start in range(0, len(owner), _BLOCK_ANSWERS):
+        pairs = slice(start, start + _BLOCK_ANSWERS)
+        found = scores.of_pairs(owner[pairs], task.right[pairs])
+        if best is None:
+            best = np.full(len(task), -np.inf, found.dtype)
+        np.maximum.at(best, owner[pairs], found)
+    return np.zeros(0, np.float32) if best is None else best
+
+
+@dataclass(frozen=True)
+class _DotProducts:
+    """Scores of unit vectors."""
+
+    predictions: Float[np.ndarray, "Q D"]
+    bank: Bank
+    prepare: Callable[[np.ndarray], np.ndarray]
+
+    def of_block(self, first: int, last: int) -> Callable[[slice], Float[Tensor, "q a"]]:
+        asked_QD = torch.from_numpy(np.ascontiguousarray(self.predictions, np.float32))
+        block_AD = torch.from_numpy(self.prepare(self.bank[first:last]))
+        return lambda here: asked_QD[here] @ block_AD.T
+
+    def of_pairs(
+        self, questions: Int[np.ndarray, " n"], answers: Int[np.ndarray, " n"]
+    ) -> Float[np.ndarray, " n"]:
+        right = self.prepare(self.bank[answers])
+        return np.einsum("nd,nd->n", self.predictions[questions], right).astype(np.float32)
 
 
 def reciprocal_ranks(ranks: Int[np.ndarray, " Q"], cutoff: int = 10) -> Float[np.ndarray, " Q"]:

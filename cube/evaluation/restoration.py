@@ -1,7 +1,4 @@
-"""How well the autoencoder restores corrupted vectors, and how well predictions keep their context.
-
-Both are shown beside what doing nothing scores, since doing nothing can score high.
-"""
+"""How well the autoencoder restores corrupted vectors, beside what doing nothing scores."""
 
 from typing import Any
 
@@ -10,13 +7,13 @@ import torch
 from scipy.stats import spearmanr
 
 from cube.config import TrainingConfig
-from cube.evaluation.baselines import Predict
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
 from cube.lattice.core import Cube
 from cube.training.objectives import corrupt
 
 _MAX_ROWS = 2_000
+_MAX_TRAINING_ROWS = 20_000
 _MAX_PAIRWISE = 500
 
 
@@ -25,8 +22,9 @@ def restoration(
 ) -> dict[str, Any]:
     """Corrupt test questions and measure the cosine of each cube's output with the clean vector.
 
-    Returns, by cube and for `corrupted` (nothing done): `cosine`, and `spearman`, the rank
-    correlation of all pairwise similarities with those of the clean vectors.
+    Returns, by cube, for `corrupted` (nothing done) and `wiener` (the best linear map): `cosine`,
+    and `spearman`, the rank correlation of all pairwise similarities with those of the clean
+    vectors.
     """
     pairs = np.concatenate(list(experiment.slices.values()))
     rows = np.unique(experiment.questions[pairs])[:_MAX_ROWS]
@@ -34,7 +32,9 @@ def restoration(
     generator = torch.Generator().manual_seed(config.seed)
     noise = (config.noise, config.dropped_dimensions)
     corrupted = corrupt(torch.from_numpy(clean), *noise, generator).numpy()
-    outputs = {"corrupted": corrupted} | {n: c.apply_to(corrupted) for n, c in cubes.items()}
+    linear = corrupted @ _best_linear_map(experiment, noise, config.seed)
+    outputs = {"corrupted": corrupted, "wiener": linear}
+    outputs |= {name: cube.restore(corrupted) for name, cube in cubes.items()}
     return {name: _closeness(output, clean) for name, output in outputs.items()}
 
 
@@ -50,22 +50,21 @@ def _closeness(output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
     }
 
 
-def context_preservation(experiment: Experiment, predict: Predict) -> float | None:
-    """Return how near predictions lie to their context, relative to the true answers.
+def _best_linear_map(experiment: Experiment, noise: tuple[float, float], seed: int) -> np.ndarray:
+    """Return the matrix that restores corrupted training texts best in least squares.
 
-    Nearness is the largest cosine with a turn of the context; the value is its mean over test
-    turns for predictions divided by the mean for true answers (the paraphrase ratio of the Large
-    Concept Model paper, as a ratio of means, which no single unrelated answer can blow up).
-    1 is like the reference, above 1 leans towards copying. None without test dialogues.
+    It is the Wiener filter of this noise: what the cube has to beat, or cannot where the teacher's
+    dimensions hold no more to tell signal from noise.
     """
-    pairs = experiment.slices.get("dialogue_turns", np.array([], np.int64))
-    if not len(pairs):
-        return None
-    predictions = normalized(predict(experiment.gather(experiment.questions[pairs])))
-    answers = normalized(experiment.gather(experiment.answers[pairs]))
-    ours, reference = 0.0, 0.0
-    for pair, prediction, answer in zip(pairs, predictions, answers, strict=True):
-        context = normalized(experiment.gather(np.asarray(experiment.context[pair])))
-        ours += float((context @ prediction).max())
-        reference += float((context @ answer).max())
-    return ours / reference
+    data = experiment.training_set
+    generator = torch.Generator().manual_seed(seed + 1)
+    gram = np.zeros((data.dimension, data.dimension))
+    cross = np.zeros_like(gram)
+    rows = np.sort(np.random.default_rng(seed).permutation(data.texts)[:_MAX_TRAINING_ROWS])
+    for block in np.array_split(rows, 1 + len(rows) // _MAX_ROWS):
+        clean = normalized(data.gather(block))
+        noisy = corrupt(torch.from_numpy(clean), *noise, generator).numpy()
+        gram += noisy.T @ noisy
+        cross += noisy.T @ clean
+    ridge = 1e-3 * np.trace(gram) / len(gram)
+    return np.linalg.solve(gram + ridge * np.eye(len(gram)), cross).astype(np.float32)

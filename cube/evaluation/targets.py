@@ -15,7 +15,19 @@ class Target:
     unit: str = ""
     trivial: float | None = None  # what the named trivial predictor scores on the same measure
     trivial_name: str = ""
+    ceiling: float | None = None  # the best that any measured map reaches
+    ceiling_name: str = ""
     note: str = ""
+
+    @property
+    def out_of_reach(self) -> str:
+        """Why the limit cannot be met over this teacher; empty where some map meets it."""
+        if self.ceiling is None or self.direction == "below" or self.ceiling > self.limit:
+            return ""
+        return (
+            f"The best map measured ({self.ceiling_name}) reaches {self.ceiling:.3f}: over this "
+            f"teacher and these data no map here meets {self.limit:g}, however well it ranks."
+        )
 
     @property
     def met(self) -> bool | None:
@@ -26,7 +38,7 @@ class Target:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {**asdict(self), "met": self.met}
+        return {**asdict(self), "met": self.met, "out_of_reach": self.out_of_reach}
 
 
 def all_targets(facts: dict[str, Any]) -> list[Target]:
@@ -40,11 +52,13 @@ def all_targets(facts: dict[str, Any]) -> list[Target]:
         Target(
             "Autoencoder cosine", facts["restored"], 0.90, "above",
             trivial=facts["corrupted"], trivial_name="the corrupted input itself",
+            ceiling=facts["best_restored"][0], ceiling_name=facts["best_restored"][1],
             note="end of the autoencoder stage, corrupted test questions",
         ),
         Target(
             "Q&A similarity", facts["cosine"], 0.88, "above",
             trivial=facts["mean_answer_cosine"], trivial_name="the mean answer",
+            ceiling=facts["best_cosine"][0], ceiling_name=facts["best_cosine"][1],
             note=f"raw cosine of prediction and answer; the frozen teacher's own questions and "
             f"answers have {facts['identity_cosine']:.2f}. Ranking and raw cosine are different "
             "goals: a limit above what the teacher's geometry allows cannot be met by ranking well",
@@ -52,6 +66,7 @@ def all_targets(facts: dict[str, Any]) -> list[Target]:
         Target(
             "Semantic relevance", facts["centred_cosine"], 0.85, "above",
             trivial=facts["identity_centred_cosine"], trivial_name="the frozen teacher",
+            ceiling=facts["best_centred_cosine"][0], ceiling_name=facts["best_centred_cosine"][1],
             note=f"centred cosine; a random answer has {facts['random_centred_cosine']:.2f}",
         ),
         Target(
@@ -78,3 +93,54 @@ def all_targets(facts: dict[str, Any]) -> list[Target]:
         Target("Steps skipped", float(facts["skipped_steps"]), 1.0, "below",
                note="steps whose loss or gradient was not finite"),
     ]  # fmt: skip
+
+
+def target_facts(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the measured values that `all_targets` asks for.
+
+    Args:
+        values: content of evaluation.json without the targets.
+    """
+    headline, dialogue = values["slices"][values["headline"]], values["dialogue"]
+    scores = headline["scores"]
+    restored = {name: part["cosine"] for name, part in values["restoration"].items()}
+    nearness = dialogue["context_preservation"] if dialogue else {"cube": None, "identity": None}
+    best_restored = max(
+        (name for name in restored if name != "corrupted"), key=restored.__getitem__
+    )
+    restorers = {
+        "wiener": "the best linear restorer",
+        "autoencoder": "the cube",
+        "final": "the cube",
+    }
+    return {
+        "questions": headline["questions"],
+        "bank": headline["bank"],
+        "restored": restored.get("autoencoder"),
+        "corrupted": restored["corrupted"],
+        "best_restored": (restored[best_restored], restorers[best_restored]),
+        "cosine": scores["cube"]["cosine"],
+        "identity_cosine": scores["identity"]["cosine"],
+        "mean_answer_cosine": scores["mean_answer"]["cosine"],
+        "best_cosine": _best(values, scores, "cosine"),
+        "centred_cosine": scores["cube"]["centred_cosine"],
+        "identity_centred_cosine": scores["identity"]["centred_cosine"],
+        "random_centred_cosine": scores["cube"]["random_centred_cosine"],
+        "best_centred_cosine": _best(values, scores, "centred_cosine"),
+        "context": nearness["cube"],
+        "identity_context": nearness["identity"],
+        "loss_convergence": values["training"]["loss_convergence"],
+        "skipped_steps": values["training"]["skipped_steps"],
+        "peak_rss_gb": values["timings"]["peak_rss_gb"],
+        "epoch_seconds": values["timings"]["epoch_seconds"],
+        "speedup": values["timings"]["speedup"],
+        "over_random": headline["cube_minus"]["random"]["low"],
+        "spread": values["stability"]["spread"],
+        "seeds": values["stability"]["seeds"],
+    }
+
+
+def _best(values: dict[str, Any], scores: dict[str, Any], measure: str) -> tuple[float, str]:
+    """Return the largest value of any system and its label."""
+    name = max(scores, key=lambda system: scores[system][measure] or -1.0)
+    return scores[name][measure], values["systems"][name]["label"]

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from cube.config import GateConfig
 from cube.evaluation.significance import Interval
 
 SLICE_NAMES = {
@@ -14,13 +15,31 @@ SLICE_NAMES = {
 
 
 @dataclass(frozen=True)
+class Reason:
+    """One rule of the gate: what it asks, what was measured, and whether that is enough.
+
+    `rule` is enough_questions, over_identity, no_worse_than_champion, no_worse_than_best_baseline
+    or no_loss_on_<slice>. With `refusal`, a failed rule keeps the cube out; without, it only warns.
+    """
+
+    rule: str
+    asks: str
+    measured: str
+    passed: bool
+    refusal: str | None = None
+    use_instead: str | None = None
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The gate's decision in one sentence, its reasons, and what to use instead."""
+    """The gate's decision in one sentence, the reasons for it, and what to use instead."""
 
     promote: bool
     sentence: str
     use_instead: str | None = None
     warnings: list[str] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -35,11 +54,9 @@ def judge(
     intervals: dict[str, Interval],
     other_slices: dict[str, Interval],
     min_questions: int,
+    gate: GateConfig | None = None,
 ) -> Verdict:
-    """Apply the gate to one slice.
-
-    The cube is promoted if its interval against the frozen teacher lies above 0 and it is not
-    significantly worse than the champion or the best baseline on the same questions.
+    """Apply the gate to one slice: every rule is checked, the first that refuses is the verdict.
 
     Args:
         headline: slice the gate reads.
@@ -47,49 +64,97 @@ def judge(
         scores: MRR@10 by system; "cube" is the challenger.
         labels: words for the systems.
         intervals: cube minus system in MRR@10, by system.
-        other_slices: cube minus frozen teacher on the other judged slices, for warnings.
+        other_slices: cube minus frozen teacher on the other judged slices.
         min_questions: fewer are never enough.
+        gate: the rules; without, the defaults.
     """
+    gate = gate or GateConfig()
     where = SLICE_NAMES.get(headline, headline)
+    best = max((name for name in intervals if name != "champion"), key=lambda name: scores[name])
+    reasons = [
+        _enough_questions(num_questions, min_questions),
+        _over_identity(where, intervals["identity"], gate.margin, best, labels[best], scores[best]),
+    ]
+    rivals = {"champion": "champion", "best_baseline": best}
+    reasons += [
+        _no_worse_than(rule, where, rivals[rule], labels[rivals[rule]], intervals[rivals[rule]])
+        for rule in gate.no_worse_than
+        if rivals[rule] in intervals
+    ]
+    refuse = gate.other_slices == "refuse"
+    reasons += [_no_loss_on(name, other_slices[name], refuse) for name in other_slices]
+    failed = [reason for reason in reasons if not reason.passed]
     warnings = [
         f"On {SLICE_NAMES.get(name, name)} the cube is significantly worse than the frozen teacher "
         f"({_difference(interval)})."
         for name, interval in other_slices.items()
         if interval.worse
     ]
-    if num_questions < min_questions:
-        return Verdict(
-            False,
-            f"Not promoted: {num_questions} test questions are too few to judge "
-            f"(at least {min_questions}); use the frozen teacher until there are more.",
-            "identity",
-            warnings,
-        )
-    best = max((name for name in intervals if name != "champion"), key=lambda name: scores[name])
-    against = intervals["identity"]
-    if not against.better:
-        return Verdict(
-            False,
-            f"Not promoted: on {where} the cube is not surely better than the frozen teacher "
-            f"({_difference(against)}); use {labels[best]} (MRR@10 {scores[best]:.3f}).",
-            best,
-            warnings,
-        )
-    for name in ("champion", best):
-        if name in intervals and intervals[name].worse:
-            return Verdict(
-                False,
-                f"Not promoted: on {where} the cube is significantly worse than {labels[name]} "
-                f"({_difference(intervals[name])}); use {labels[name]} instead.",
-                name,
-                warnings,
-            )
-    return Verdict(
-        True,
+    refusal = next((reason for reason in failed if reason.refusal), None)
+    if refusal is not None:
+        sentence = f"Not promoted: {refusal.refusal}"
+        return Verdict(False, sentence, refusal.use_instead, warnings, reasons)
+    sentence = (
         f"Promoted: on {where} the cube scores MRR@10 {scores['cube']:.3f}, the frozen teacher "
-        f"{scores['identity']:.3f} ({_difference(against)}, {num_questions} questions).",
-        None,
-        warnings,
+        f"{scores['identity']:.3f} ({_difference(intervals['identity'])}, "
+        f"{num_questions} questions)."
+    )
+    return Verdict(True, sentence, None, warnings, reasons)
+
+
+def _enough_questions(num_questions: int, min_questions: int) -> Reason:
+    return Reason(
+        "enough_questions",
+        f"at least {min_questions} test questions",
+        f"{num_questions} questions",
+        num_questions >= min_questions,
+        f"{num_questions} test questions are too few to judge (at least {min_questions}); use the "
+        "frozen teacher until there are more.",
+        "identity",
+    )
+
+
+def _over_identity(
+    where: str, against: Interval, margin: float, best: str, label: str, score: float
+) -> Reason:
+    by = f" by more than {margin:g}" if margin else ""
+    return Reason(
+        "over_identity",
+        f"surely better than the frozen teacher{by}",
+        _difference(against),
+        against.low > margin,
+        f"on {where} the cube is not surely better than the frozen teacher{by} "
+        f"({_difference(against)}); use {label} (MRR@10 {score:.3f}).",
+        best,
+        against,
+    )
+
+
+def _no_worse_than(rule: str, where: str, rival: str, label: str, against: Interval) -> Reason:
+    return Reason(
+        f"no_worse_than_{rule}",
+        f"not significantly worse than {label}",
+        _difference(against),
+        not against.worse,
+        f"on {where} the cube is significantly worse than {label} ({_difference(against)}); "
+        f"use {label} instead.",
+        rival,
+        against,
+    )
+
+
+def _no_loss_on(name: str, against: Interval, refuse: bool) -> Reason:
+    where = SLICE_NAMES.get(name, name)
+    refusal = f"on {where} the cube is significantly worse than the frozen teacher "
+    return Reason(
+        f"no_loss_on_{name}",
+        f"no significant loss against the frozen teacher on {where}"
+        + ("" if refuse else " (a warning only)"),
+        _difference(against),
+        not against.worse,
+        f"{refusal}({_difference(against)}); use the frozen teacher." if refuse else None,
+        "identity" if refuse else None,
+        against,
     )
 
 

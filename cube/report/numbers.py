@@ -1,10 +1,11 @@
-"""How numbers are written on a page: rounded sensibly, one way everywhere."""
+"""How numbers and texts are written on a page: rounded and cut sensibly, one way everywhere."""
 
 import math
 from datetime import datetime
 
 NOT_MEASURED = "not measured"
 _MINUS = "\N{MINUS SIGN}"
+_MOST_CHARACTERS = 320
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -86,7 +87,25 @@ def day(timestamp: str) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M}{zone}"
 
 
+def shorten(text: str) -> str:
+    """Cut a text from data to a readable length: a report is no place for a page-long answer."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return text[:_MOST_CHARACTERS].rsplit(maxsplit=1)[0] + " …"
+
+
 FILTERS = {
     function.__name__: function
-    for function in (fixed, signed, percent, count, compact, plain, with_unit, duration, day)
+    for function in (
+        fixed,
+        signed,
+        percent,
+        count,
+        compact,
+        plain,
+        with_unit,
+        duration,
+        day,
+        shorten,
+    )
 }

@@ -8,16 +8,40 @@ from typing import Any
 from cube import __version__, storage
 from cube.errors import DataError
 from cube.report.page import render_page
+from cube.report.sections.absent import absent_sections
 from cube.report.sections.comparison import comparison_section, similarities_section
+from cube.report.sections.confidence import confidence_section
 from cube.report.sections.data import data_section, drift_section, validation_section
 from cube.report.sections.examples import examples_section
+from cube.report.sections.groups import groups_section
 from cube.report.sections.measurements import measurements_section
+from cube.report.sections.outlook import outlook_section
+from cube.report.sections.ranks import ranks_section
+from cube.report.sections.space import lattice_section, map_section
 from cube.report.sections.targets import targets_section
 from cube.report.sections.training import training_section
 from cube.report.sections.verdict import verdict_section
-from cube.runs import Run
+from cube.runs import Run, read_metrics
 
 REPORT = "report/index.html"
+_TITLES = {  # of the sections, in their order; each has a template of its name
+    "verdict": "Verdict",
+    "baselines": "Against baselines",
+    "ranks": "Rank curve",
+    "groups": "Parts of the test",
+    "targets": "Targets",
+    "outlook": "Outlook",
+    "training": "Learning curves",
+    "similarities": "Similarities",
+    "confidence": "Confidence",
+    "map": "Map of embeddings",
+    "lattice": "The lattice",
+    "failures": "Error analysis",
+    "examples": "Changed questions",
+    "data": "Data",
+    "measurements": "Measurements",
+    "config": "Config and digests",
+}
 _LIBRARIES = ("torch", "sentence-transformers", "transformers", "numpy")
 
 
@@ -39,37 +63,53 @@ def report_html(run: Run) -> str:
     evaluation = run.read("evaluation.json")
     if evaluation is None:
         raise DataError(f"Run {run.run_id} has no evaluation.json yet: evaluate it first.")
-    timings = run.read("timings.json") or evaluation.get("timings")
-    training = run.read("training.json") or evaluation.get("training")
-    vectors = run.vectors.manifest
-    config = run.config
+    sections = _sections(run, evaluation)
+    contents = [(name, title) for name, title in _TITLES.items() if sections[name] is not None]
     return render_page(
         "report.html",
-        name=config.name,
+        script="report/report.js",
+        name=run.config.name,
         run_id=run.run_id,
         version=run.version,
         created=run.facts["created"],
-        confidence=config.evaluation.confidence,
-        verdict=verdict_section(evaluation),
-        comparison=comparison_section(evaluation, config.evaluation.min_questions),
-        targets=targets_section(evaluation["targets"]),
-        training=training_section(training, _events(run), config.training),
-        similarities=similarities_section(evaluation),
-        examples=examples_section(evaluation["examples"]),
-        data=data_section(run.corpus.manifest, vectors, evaluation["splits"]),
-        validation=validation_section(run.folder / "validation"),
-        drift=drift_section(run.folder / "drift"),
-        measurements=measurements_section(evaluation, timings, vectors),
-        config_yaml=(run.folder / "config.yaml").read_text(encoding="utf-8"),
-        digests=_digests(run, vectors),
-        versions=_versions(run),
+        confidence_level=run.config.evaluation.confidence,
+        contents=contents,
+        absent=absent_sections(sections),
+        **sections,
     )
 
 
-def _events(run: Run) -> list[dict[str, Any]]:
-    from cube.steps import read_metrics  # here, because the steps use this module
-
-    return read_metrics(run) if (run.folder / "metrics.jsonl").is_file() else []
+def _sections(run: Run, evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return what each section says, None where the run has no numbers for it."""
+    config, vectors = run.config, run.vectors.manifest
+    timings = run.read("timings.json") or evaluation.get("timings")
+    training = run.read("training.json") or evaluation.get("training")
+    return {
+        "verdict": verdict_section(evaluation),
+        "baselines": comparison_section(evaluation, config.evaluation.min_questions),
+        "ranks": ranks_section(evaluation),
+        "groups": groups_section(evaluation),
+        "targets": targets_section(evaluation["targets"]),
+        "outlook": outlook_section(evaluation),
+        "training": training_section(training, read_metrics(run), config.training),
+        "similarities": similarities_section(evaluation),
+        "confidence": confidence_section(evaluation),
+        "map": map_section(evaluation),
+        "lattice": lattice_section(evaluation),
+        "failures": evaluation.get("failures"),
+        "examples": examples_section(evaluation["examples"]),
+        "data": {
+            **data_section(run.corpus.manifest, vectors, run.facts, evaluation["splits"]),
+            "validation": validation_section(run.folder / "validation"),
+            "drift": drift_section(run.folder / "drift"),
+        },
+        "measurements": measurements_section(evaluation, timings),
+        "config": {
+            "yaml": (run.folder / "config.yaml").read_text(encoding="utf-8"),
+            "digests": _digests(run, vectors),
+            "versions": _versions(run),
+        },
+    }
 
 
 def _digests(run: Run, vectors: dict[str, Any]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from cube.runs import Run
 def print_summary(run: Run) -> None:
     """Print the table cube-versus-baselines of every slice, the verdict and the report's path."""
     print_evaluation(run.read("evaluation.json"))
-    _console().print(f"Report: {run.folder / 'report' / 'index.html'}")
+    console().print(f"Report: {run.folder / 'report' / 'index.html'}")
 
 
 def print_profile(run: Run) -> None:
@@ -32,25 +32,25 @@ def print_profile(run: Run) -> None:
         each = f"{1000 * row['seconds'] / calls:.2f}" if calls else ""
         share = f"{row['share']:.1%}"
         table.add_row(row["part"], f"{row['seconds']:.2f}", share, str(calls or ""), each)
-    _console().print(table)
+    console().print(table)
 
 
 def print_evaluation(evaluation: dict[str, Any]) -> None:
     """Print tables and verdict of an evaluation, headline slice first."""
-    console = _console()
+    out = console()
     headline = evaluation["headline"]
     for name in sorted(evaluation["slices"], key=lambda name: name != headline):
-        console.print(_table(evaluation, name, is_headline=name == headline))
+        out.print(_table(evaluation, name, is_headline=name == headline))
     verdict = evaluation["verdict"]
-    console.print(verdict["sentence"], style="bold green" if verdict["promote"] else "bold red")
+    out.print(verdict["sentence"], style="bold green" if verdict["promote"] else "bold red")
     for warning in verdict["warnings"]:
-        console.print(f"Warning: {warning}", style="yellow")
+        out.print(f"Warning: {warning}", style="yellow")
 
 
-def _console() -> Console:
+def console() -> Console:
     """Return a console that is wide enough for the tables where the output is a file or a pipe."""
-    console = Console(soft_wrap=True)
-    return console if console.is_terminal else Console(soft_wrap=True, width=130)
+    wide = Console(soft_wrap=True)
+    return wide if wide.is_terminal else Console(soft_wrap=True, width=130)
 
 
 def _table(evaluation: dict[str, Any], name: str, is_headline: bool) -> Table:

@@ -206,6 +206,8 @@ class EmbeddingCache:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA cache_size = -32768")
+            # Text ids are random, so every batch touches much of the index: write it back seldom.
+            db.execute("PRAGMA wal_autocheckpoint = 4096")
             if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
                 _create(db, self.dtype.itemsize)
         except BaseException:

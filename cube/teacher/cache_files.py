@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from cube.errors import DataError
 from cube.teacher.cache import EmbeddingCache, checksum
+from cube.teacher.fidelity import fidelity, note_fidelity
 
 _NAME = re.compile(r"(?P<fingerprint>[0-9a-f]{16})\.(?P<dtype>float16|float32)\.sqlite")
 _ROWS = 2_000
@@ -40,6 +41,7 @@ def all_stats(folder: Path) -> list[dict[str, Any]]:
     result = []
     for path in cache_files(folder):
         with open_file(path) as cache:
+            measured = fidelity(cache)
             hits, misses = (int(cache.get_meta(name) or 0) for name in ("hits", "misses"))
             result.append(
                 {
@@ -50,8 +52,9 @@ def all_stats(folder: Path) -> list[dict[str, Any]]:
                     "hits": hits,
                     "misses": misses,
                     "hit_rate": hits / (hits + misses) if hits + misses else None,
-                    "backend": cache.get_meta("backend") or "torch",
-                    "fidelity": cache.get_meta("fidelity"),
+                    "backend": "onnx" if measured else "torch",
+                    "fidelity": measured[0] if measured else None,
+                    "fidelity_lowest": measured[1] if measured else None,
                 }
             )
     return result
@@ -123,12 +126,15 @@ def merge_files(folder: Path, sources: list[Path]) -> list[dict[str, Any]]:
     result = []
     for file in files:
         with open_file(file) as other:
-            len(other)  # brings a file of an older version up to date, sets a corrupt one aside
+            # Opening brings a file of an older version up to date and sets a corrupt one aside.
+            measured = fidelity(other)
         if file.resolve() == (folder / file.name).resolve():
             raise DataError(f"{file} cannot be merged into itself.")
         with open_file(folder / file.name) as cache:
             before = len(cache)
             whole = cache.copy_from(file)
+            if measured:
+                note_fidelity(cache, *measured)
             result.append({"file": file.name, "whole": whole, "new": len(cache) - before})
     return result
 

@@ -49,7 +49,7 @@ class Teacher:
         return storage.digest_of(dict(zip(names, digests, strict=True)))
 
     def fingerprint(self, role: Role) -> str:
-        """Digest of all that shapes a vector: weights, pooling, prompt, length, normalisation."""
+        """Digest of all that shapes a vector: weights, pooling, prompt, length, backend."""
         shaping = {
             "weights": self._weights_digest,
             "pooling": self.config.pooling,
@@ -57,6 +57,8 @@ class Teacher:
             "normalize": self.config.normalize,
             "max_length": self.config.max_length,
         }
+        if self.config.backend != "torch":
+            shaping["backend"] = self.config.backend
         return storage.digest_of(shaping)
 
     @property
@@ -71,7 +73,17 @@ class Teacher:
         Raises:
             TeacherError: when the folder cannot be loaded.
         """
-        return _load(self.folder, self.config)
+        model = _load(self.folder, self.config)
+        if self.config.backend == "onnx":
+            from cube.teacher.onnx_backend import use_onnx
+
+            use_onnx(model, self._weights_digest)
+        return model
+
+    @cached_property
+    def exact(self) -> "Teacher":
+        """The same teacher with the torch backend, whose vectors are the measure of others."""
+        return Teacher(self.config.model_copy(update={"backend": "torch"}))
 
     @property
     def dimension(self) -> int:

@@ -5,6 +5,7 @@ vectors/<digest>/vectors.npy, manifest.json
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from cube.teacher.cache import EmbeddingCache
 from cube.teacher.context import fill_context_rows
 from cube.teacher.encoder import Role, Teacher
 from cube.teacher.encoding import Eta, encode_missing
+from cube.teacher.fidelity import check_fidelity, fidelity
 
 logger = logging.getLogger(__name__)
 
@@ -84,11 +86,20 @@ def embed_corpus(
     folder = home / "vectors" / digest
     if (folder / "manifest.json").is_file():
         logger.info("vectors %s are there already: nothing to encode", digest)
-        return Vectors(folder, hits=corpus.num_texts)
+        num_combined = storage.read_json(folder / "manifest.json")["context_vectors"]
+        return Vectors(folder, hits=corpus.num_texts - num_combined)
     with scratch_folder(folder) as temporary:
-        layout = _Layout(corpus, teacher, home, progress)
-        with (temporary / "vectors.npy").open("wb") as file:
-            dimension = layout.write(file)
+        with ExitStack() as open_files:
+            caches: dict[str, EmbeddingCache] = {
+                role: open_files.enter_context(
+                    EmbeddingCache(cache_path(home, fingerprint, dtype), dtype)
+                )
+                for role, fingerprint in fingerprints.items()
+            }
+            layout = _Layout(corpus, teacher, caches, progress)
+            dimension = layout.write(
+                open_files.enter_context((temporary / "vectors.npy").open("wb"))
+            )
         fill_context_rows(temporary / "vectors.npy", corpus, layout.is_context, teacher)
         storage.sync(temporary / "vectors.npy")
         manifest = {
@@ -102,6 +113,8 @@ def embed_corpus(
             "encoded": layout.encoded,
             "cache_hits": layout.hits,
             "context_vectors": int(layout.is_context.sum()),
+            "backend": teacher.config.backend,
+            "fidelity": layout.fidelity,
         }
         storage.write_json(temporary / "manifest.json", manifest)
     logger.info("encoded %d texts, took %d from the cache", layout.encoded, layout.hits)
@@ -114,18 +127,22 @@ class _Layout:
     Attributes:
         encoded: texts encoded by this process.
         hits: texts that were in the cache.
+        fidelity: lowest mean cosine to the exact vectors; None: they are the exact ones.
         is_context: rows whose vector is combined from others, left as zeros here.
     """
 
-    def __init__(self, corpus: Corpus, teacher: Teacher, home: Path, progress: Progress | None):
+    def __init__(
+        self,
+        corpus: Corpus,
+        teacher: Teacher,
+        caches: dict[str, EmbeddingCache],
+        progress: Progress | None,
+    ):
         self.encoded = self.hits = 0
+        self.fidelity: float | None = None
         self.is_context = np.zeros(corpus.num_texts, bool)
         self._corpus, self._teacher, self._progress = corpus, teacher, progress
-        dtype = teacher.config.dtype
-        self._paths = {
-            role: cache_path(home, fingerprint, dtype)
-            for role, fingerprint in teacher.fingerprints.items()
-        }
+        self._caches = caches
         self._eta = Eta(corpus.num_texts, logger.info)
 
     def write(self, file: IO[bytes]) -> int:
@@ -172,33 +189,35 @@ class _Layout:
     def _role(
         self, batch: pa.RecordBatch, rows: np.ndarray, ids: list[str], role: Role, before: int
     ) -> np.ndarray:
-        teacher = self._teacher
-        with EmbeddingCache(self._paths[role], teacher.config.dtype) as cache:
+        teacher, cache = self._teacher, self._caches[role]
+        matrix, found = cache.get_matrix(ids)
+        lacking = np.flatnonzero(~found)
+        encoded = 0
+        if len(lacking):
+            texts = batch.column("text").take(pa.array(rows[lacking])).to_pylist()
+            done = before + len(ids) - len(lacking)
+            check_fidelity(teacher, cache, texts, role)
+            self._eta.begin(done)
+
+            def advance(count: int) -> None:
+                nonlocal done
+                done += count
+                self._tell(done)
+
+            encoded = encode_missing(
+                cache,
+                lambda some: teacher.encode(some, role),
+                [ids[i] for i in lacking],
+                texts,
+                teacher.config.batch_size,
+                advance,
+            )
             matrix, found = cache.get_matrix(ids)
-            lacking = np.flatnonzero(~found)
-            encoded = 0
-            if len(lacking):
-                texts = batch.column("text").take(pa.array(rows[lacking])).to_pylist()
-                done = before + len(ids) - len(lacking)
-                self._eta.begin(done)
-
-                def advance(count: int) -> None:
-                    nonlocal done
-                    done += count
-                    self._tell(done)
-
-                encoded = encode_missing(
-                    cache,
-                    lambda some: teacher.encode(some, role),
-                    [ids[i] for i in lacking],
-                    texts,
-                    teacher.config.batch_size,
-                    advance,
-                )
-                matrix, found = cache.get_matrix(ids)
-                if not found.all():
-                    raise DataError(f"{cache.path} loses what is written: check the disk.")
-            cache.count_use(len(ids) - encoded, encoded)
+            if not found.all():
+                raise DataError(f"{cache.path} loses what is written: check the disk.")
+        cache.count_use(len(ids) - encoded, encoded)
+        if measured := fidelity(cache):
+            self.fidelity = min(measured[0], self.fidelity or 1.0)
         self.encoded += encoded
         self.hits += len(ids) - encoded
         return matrix

@@ -19,7 +19,7 @@ class TrainingSet:
         questions: question rows of the training pairs.
         answers: answer rows of the training pairs; equal rows are one answer.
         texts: rows the autoencoder restores.
-        validation: retrieval of held-out questions among training and validation answers.
+        validation: retrieval of held-out questions in their bank.
         validation_texts: held-out rows on which restoring is measured.
     """
 
@@ -50,15 +50,19 @@ def make_training_set(
     questions: Int[np.ndarray, " pairs"],
     answers: Int[np.ndarray, " pairs"],
     splits: np.ndarray,
+    own_bank: bool = False,
 ) -> TrainingSet:
     """Divide all pairs by split.
+
+    With a bank of its own, validation ranks its questions among its answers only; otherwise the
+    answers of training are in the bank as well.
 
     A text that any held-out pair uses in a held-out role is never restored in training: the
     questions of validation and test, and answers that training does not see.
     """
     train, validation = splits == Split.TRAIN, splits == Split.VALIDATION
     seen_answers = np.unique(answers[train])
-    bank = np.unique(answers[train | validation])
+    bank = np.unique(answers[validation if own_bank else train | validation])
     held_out = np.concatenate([questions[~train], np.setdiff1d(answers[~train], seen_answers)])
     free = np.ones(len(vectors), bool)
     free[held_out] = False

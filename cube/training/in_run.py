@@ -15,6 +15,7 @@ from cube.lattice.core import Cube
 from cube.runs import Run
 from cube.training.checkpoint import Checkpoints
 from cube.training.curriculum import StageProgress
+from cube.training.dataset import TrainingSet
 from cube.training.launch import run_in_processes
 from cube.training.processes import Processes
 from cube.training.result import TrainingResult
@@ -29,17 +30,18 @@ def train_in(
     core: CoreConfig,
     folder: Path,
     on_event: OnEvent | None = None,
+    data: TrainingSet | None = None,
 ) -> tuple[Cube, TrainingResult, list[dict[str, Any]]]:
-    """Train on a run's data, resuming from a checkpoint in `folder` if there is one.
+    """Train on a run's data (or a part), going on from a checkpoint in `folder` if there is one.
 
     Returns:
         The cube, what the training came to, and where its time went (see `clock`).
     """
-    if training.processes > 1 and not distributed.is_initialized():
+    if data is None and training.processes > 1 and not distributed.is_initialized():
         where = (run.folder, training, core, folder)
         run_in_processes(training.processes, training.device, _train_as_one_of_several, *where)
         # They are done: what follows finds their last checkpoint and trains no step.
-    data = run.experiment.training_set
+    data = data or run.experiment.training_set
     names = training.tracking if Processes.joined().is_first else []
     with trackers(names, folder) as tell:
 
@@ -59,14 +61,19 @@ def _train_as_one_of_several(
     train_in(Run(run), training, core, folder)
 
 
-def side_training(run: Run, training: TrainingConfig, core: CoreConfig, folder: Path) -> Cube:
+def side_training(
+    run: Run,
+    training: TrainingConfig,
+    core: CoreConfig,
+    folder: Path,
+    data: TrainingSet | None = None,
+) -> Cube:
     """Return a further cube of a run (a baseline, another seed), trained once and kept."""
     weights = folder / "weights.safetensors"
     if weights.is_file():
-        cube = Cube(run.experiment.training_set.dimension, core)
-        cube.load_state_dict(load_file(weights))
-        return cube
-    cube, *_ = train_in(run, training, core, folder)
+        dimension = run.experiment.training_set.dimension
+        return Cube.from_state(dimension, core, load_file(weights))
+    cube, *_ = train_in(run, training, core, folder, data=data)
     storage.write_bytes(weights, save(cube.state_dict()))
     return cube
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cube.training.calibration import Calibration
+
 _CONVERGED_OVER = 16  # steps compared at the end of training if an epoch has fewer
 
 
@@ -21,6 +23,7 @@ class TrainingResult:
     loss_convergence: float | None  # relative change of the mean loss, last epoch to the one before
     skipped_steps: int  # undone, as the loss exploded or was not finite
     stages: list[dict[str, Any]]
+    calibration: Calibration
 
 
 def loss_convergence(

@@ -17,6 +17,7 @@ from cube.config import CoreConfig, StageConfig, TrainingConfig
 from cube.errors import ModelError, TrainingInterruptedError
 from cube.lattice.core import Cube
 from cube.training.batches import Batches
+from cube.training.calibration import Calibration, calibrate
 from cube.training.checkpoint import Checkpoints
 from cube.training.clock import Clock
 from cube.training.curriculum import StepPlan, plan_step
@@ -103,7 +104,7 @@ class Trainer:
             with self._checkpoints.opened(), self._interrupts:
                 self._run()
         self.cube.load_state_dict(self.state.best["weights"])
-        return self.cube, self._result()
+        return self.cube, self._result(calibrate(self.cube, self.data, self.config))
 
     def run_steps(self, steps: int) -> None:
         """Take steps without validating; what measurements of speed time."""
@@ -281,7 +282,7 @@ class Trainer:
             number,
         )
 
-    def _result(self) -> TrainingResult:
+    def _result(self, calibration: Calibration) -> TrainingResult:
         state = self.state
         return TrainingResult(
             steps=state.step,
@@ -294,4 +295,5 @@ class Trainer:
             ),
             skipped_steps=state.rollbacks,
             stages=state.stage_ends,
+            calibration=calibration,
         )

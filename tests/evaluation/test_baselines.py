@@ -1,20 +1,26 @@
 """Baselines: the closed forms equal their textbook versions, and each learned one is tuned."""
 
+import itertools
+import re
+
 import numpy as np
 import pytest
+from scipy.linalg import orthogonal_procrustes
+from scipy.special import softmax
 from sklearn.linear_model import Ridge
 
-from cube.config import CoreConfig, EvaluationConfig
+from cube.config import CoreConfig, EvaluationConfig, StageConfig, TrainingConfig
 from cube.data.splits import Split
-from cube.evaluation.baselines import closed_form_baselines, cube_system, untrained_random
-from cube.evaluation.evaluate import (
-    find_examples,
-    judge_systems,
-    similarity_histograms,
-    to_json,
-)
+from cube.evaluation.baselines import LABELS, all_baselines, closed_form_baselines, cube_system
+from cube.evaluation.baselines.bm25 import LENGTH_WEIGHTS, SATURATIONS
+from cube.evaluation.baselines.linear import STRENGTHS
+from cube.evaluation.baselines.neighbours import COUNTS, TEMPERATURES
+from cube.evaluation.baselines.trained import RULES, rival_core
+from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
+from cube.evaluation.ranking import TIE
 from cube.lattice.core import Cube
+from cube.training.trainer import Trainer
 
 CONFIG = EvaluationConfig(bootstrap_resamples=300)
 
@@ -35,21 +41,187 @@ def experiment(planted) -> Experiment:
 
 
 def systems_of(experiment):
-    cube = cube_system("cube", "cube", Cube(48, CoreConfig()))
-    return [cube, *closed_form_baselines(experiment), untrained_random(experiment, 0)]
+    cube = Cube(48, CoreConfig())
+    baselines = all_baselines(experiment, cube, lambda core: Cube(48, core))
+    return [cube_system("cube", "cube", cube), *baselines]
+
+
+def with_texts(experiment, texts):
+    return Experiment(
+        experiment.vectors,
+        experiment.questions,
+        experiment.answers,
+        experiment.splits,
+        experiment.slices,
+        texts=lambda rows: [texts[row] for row in rows],
+    )
+
+
+def find(experiment, name):
+    return next(s for s in closed_form_baselines(experiment) if s.name == name)
+
+
+def test_every_label_belongs_to_a_baseline_and_gives_its_place(experiment):
+    names = [system.name for system in systems_of(experiment)[1:]]
+    assert names == [name for name in LABELS if name != "bm25"]  # these pairs have no texts
 
 
 def test_ridge_is_ridge(experiment):
-    ridge = next(s for s in closed_form_baselines(experiment) if s.name == "ridge_raw")
+    ridge = find(experiment, "ridge_raw")
     x, y = experiment.vectors[:400], experiment.vectors[600:1_000]
     questions = experiment.vectors[500:600]
     eigenvalue = np.linalg.eigvalsh((x - x.mean(0)).T @ (x - x.mean(0))).mean()
     candidates = [
-        Ridge(alpha=strength * eigenvalue).fit(x, y).predict(questions)
-        for strength in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+        Ridge(alpha=strength * eigenvalue).fit(x, y).predict(questions) for strength in STRENGTHS
     ]
     errors = [np.abs(ridge.predict(questions) - candidate).max() for candidate in candidates]
     assert min(errors) < 1e-4
+
+
+def test_residual_ridge_regresses_the_residual(experiment):
+    x, y = experiment.vectors[:400], experiment.vectors[600:1_000]
+    questions = experiment.vectors[500:600]
+    candidates = []
+    for intercept in (False, True):
+        centred = x - x.mean(0) if intercept else x
+        eigenvalue = np.linalg.eigvalsh(centred.T @ centred).mean()
+        for strength in STRENGTHS:
+            ridge = Ridge(alpha=strength * eigenvalue, fit_intercept=intercept).fit(x, y - x)
+            candidates.append(ridge.predict(questions) + questions)
+    found = find(experiment, "residual_ridge").predict(questions)
+    assert min(np.abs(found - candidate).max() for candidate in candidates) < 1e-4
+
+
+def test_strong_penalties_towards_the_identity_are_the_identity(experiment):
+    shuffled = Experiment(
+        experiment.vectors,
+        experiment.questions,
+        np.concatenate([np.random.default_rng(0).permutation(experiment.answers[:400]),
+                        experiment.answers[400:]]),
+        experiment.splits,
+        experiment.slices,
+    )  # fmt: skip
+    questions = experiment.vectors[500:600]
+    ridge = find(shuffled, "ridge_raw").predict(questions)
+    towards = find(shuffled, "residual_ridge").predict(questions)
+    distance = np.linalg.norm(towards - questions, axis=1).mean()
+    assert distance < 0.5 * np.linalg.norm(ridge - questions, axis=1).mean()
+
+
+def test_procrustes_is_the_best_rotation(experiment):
+    x, y = experiment.vectors[:400], experiment.vectors[600:1_000]
+    found = find(experiment, "procrustes")
+    assert found.rank_centred
+    moved = found.predict(x) - y.mean(0)
+    x, y = x - x.mean(0), y - y.mean(0)
+    np.testing.assert_allclose(moved @ moved.T, x @ x.T, atol=1e-4)  # lengths and angles stay
+    best = np.linalg.norm(x @ orthogonal_procrustes(x, y)[0] - y)
+    assert np.linalg.norm(moved - y) == pytest.approx(best, rel=1e-5)
+
+
+def test_knn_is_a_weighted_mean_of_the_nearest_answers(experiment):
+    questions = experiment.vectors[500:600]
+    found = find(experiment, "knn").predict(questions)
+    similarities = questions @ experiment.vectors[:400].T
+    errors = []
+    for count in COUNTS:
+        nearest = np.argsort(-similarities, axis=1)[:, :count]
+        cosines = np.take_along_axis(similarities, nearest, axis=1)
+        for temperature in TEMPERATURES:
+            weights = softmax(cosines / temperature, axis=1)
+            answers = experiment.vectors[600 + nearest]
+            expected = (weights[:, :, None] * answers).sum(axis=1)
+            errors.append(np.abs(found - expected).max())
+    assert min(errors) < 1e-5
+
+
+def test_bm25_ranks_as_its_formula_says(experiment):
+    """Lucene's BM25 in plain Python, over every k1 and b of the grid."""
+    generator = np.random.default_rng(0)
+    words = [f"w{i}" for i in range(40)]
+    texts = [" ".join(generator.choice(words, generator.integers(1, 9))) for _ in range(1_200)]
+    texts[520], texts[1_130] = "Ω", ""  # no known word at all, and no word
+    read = with_texts(experiment, texts)
+    task = read.task("unseen_answers")
+    answers = [re.findall(r"\w\w+", texts[row]) for row in task.bank]
+    average = np.mean([len(answer) for answer in answers])
+    holds = {word: sum(word in answer for answer in answers) for word in words}
+    idf = {w: np.log(1 + (len(answers) - n + 0.5) / (n + 0.5)) for w, n in holds.items()}
+
+    def score(question, answer, k1, b):
+        held_back = k1 * (1 - b + b * len(answer) / average)
+        counts = [answer.count(word) for word in question]
+        return sum(idf[w] * n / (n + held_back) for w, n in zip(question, counts, strict=True) if n)
+
+    found = find(read, "bm25").rank(task, 10)
+    agreeing = []
+    for k1, b in itertools.product(SATURATIONS, LENGTH_WEIGHTS):
+        scores = np.array([
+            [score(re.findall(r"\w\w+", texts[row]), answer, k1, b) for answer in answers]
+            for row in task.questions[:30]
+        ])  # fmt: skip
+        right = scores[np.arange(30), task.right[:30]]
+        agreeing.append((found.ranks[:30] == (scores >= right[:, None] - TIE).sum(axis=1)).all())
+    assert any(agreeing)
+    assert found.ranks[20] == len(task.bank)  # nothing in common: every other answer is ahead
+
+
+def test_a_ranking_of_texts_is_judged_like_any_other_but_has_no_vectors(experiment):
+    texts = [f"word{row % 600}" for row in range(1_200)]  # every question is its answer
+    read = with_texts(experiment, texts)
+    systems = systems_of(read)
+    assert [system.name for system in systems[1:]] == list(LABELS)
+    values = to_json(judge_systems(read, systems, CONFIG), read, CONFIG)
+    scores = values["slices"]["unseen_answers"]["scores"]["bm25"]
+    assert scores["mrr@10"] == scores["ndcg@10"] == scores["1-of-100"] == 1
+    assert scores["cosine"] is None
+    assert values["systems"]["bm25"]["ranks_by"] == "BM25"
+    assert values["slices"]["unseen_answers"]["cube_minus"]["bm25"]["high"] < 0
+
+
+@pytest.mark.parametrize("rule", ["low_rank", "mlp"])
+@pytest.mark.parametrize("dimension", [48, 384])
+def test_rivals_of_free_size_have_as_many_parameters_as_the_cube(rule, dimension):
+    cube = Cube(dimension, CoreConfig())
+    rival = Cube(dimension, rival_core(cube, rule))
+    step = 2 * dimension + 1  # one more hidden number
+    assert cube.num_parameters - step < rival.num_parameters <= cube.num_parameters
+
+
+def test_nothing_is_learned_or_tuned_on_the_test_part(experiment):
+    """Spoiling every vector that only test pairs use changes no baseline."""
+    spoiled = experiment.vectors.copy()
+    spoiled[500:600] = spoiled[1_100:1_200] = np.nan
+    without = Experiment(
+        spoiled, experiment.questions, experiment.answers, experiment.splits, experiment.slices
+    )
+    training = TrainingConfig(
+        stages=[StageConfig(name="dialogue", mode="dialogue", max_steps=20)], validate_every=10
+    )
+    cube = Cube(48, CoreConfig())
+    questions = experiment.vectors[500:600]
+
+    def fitted(data):
+        def train(core):
+            return Trainer(training, core, data.training_set).train()[0]
+
+        return all_baselines(data, cube, train)
+
+    for known, unknown in zip(fitted(experiment), fitted(without), strict=True):
+        np.testing.assert_array_equal(known.predict(questions), unknown.predict(questions))
+
+
+def test_trained_rivals_learn(experiment):
+    training = TrainingConfig(
+        stages=[StageConfig(name="dialogue", mode="dialogue", max_steps=60, learning_rate=3e-3)],
+        weight_decay=0.01,
+    )
+    cube = Cube(48, CoreConfig())
+    data = experiment.training_set
+    for rule in RULES:
+        rival, result = Trainer(training, rival_core(cube, rule), data).train()
+        assert result.best_validation_mrr > result.untrained_validation_mrr + 0.05, rule
+        assert rival.config.rule == rule
 
 
 def test_an_untrained_cube_scores_what_the_teacher_scores(experiment):
@@ -83,27 +255,3 @@ def test_a_constant_predictor_wins_raw_cosine_on_an_anisotropic_teacher_and_noth
     assert scores["mean_answer"]["cosine"] > 0.9
     assert scores["mean_answer"]["mrr@10"] < 0.1
     assert not values["verdict"]["promote"]
-
-
-def test_histograms_count_every_question_once(experiment):
-    systems = systems_of(experiment)[:2]
-    counts = similarity_histograms(experiment, systems, "unseen_answers")["counts"]
-    for name in ("cube", "identity"):
-        assert sum(counts[name]["right"]) == sum(counts[name]["best_wrong"]) == 100
-
-
-def test_examples_are_those_that_changed_most(experiment):
-    systems = systems_of(experiment)
-    ridge = next(s for s in systems if s.name == "ridge_centred")
-    moved = [cube_system("cube", "cube", Cube(48, CoreConfig()))]
-    object.__setattr__(moved[0], "predict", ridge.predict)
-    systems = [*moved, *systems[1:]]
-    judged = judge_systems(experiment, systems, CONFIG)
-    examples = find_examples(judged, experiment, {s.name: s for s in systems}, 10)
-    gains = [1 / e["after"]["rank"] - 1 / e["before"]["rank"] for e in examples["better"]]
-    assert len(gains) == 10
-    assert min(gains) > 0
-    for entry in examples["better"] + examples["worse"]:
-        assert len(entry["after"]["top"]) == 3
-        is_first = entry["after"]["top"][0]["row"] in entry["right"]
-        assert is_first == (entry["after"]["rank"] == 1)

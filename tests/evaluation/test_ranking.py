@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score, top_k_accuracy_score
 
 from cube.evaluation.metrics import normalized, score_slice
-from cube.evaluation.ranking import RetrievalTask, first_right_ranks, reciprocal_ranks
+from cube.evaluation.ranking import RetrievalTask, Rows, first_right_ranks, reciprocal_ranks
 
 
 def make(seed: int, questions: int = 30, bank: int = 20, dimension: int = 5):
@@ -39,6 +39,7 @@ def test_blocks_do_not_change_ranks(monkeypatch):
     vectors, _, _, task = make(1)
     whole = first_right_ranks(vectors[task.questions], vectors[task.bank], task)
     monkeypatch.setattr("cube.evaluation.ranking._BLOCK_SCORES", 61)
+    monkeypatch.setattr("cube.evaluation.ranking._BLOCK_ANSWERS", 7)
     blocks = first_right_ranks(vectors[task.questions], vectors[task.bank], task)
     np.testing.assert_array_equal(whole, blocks)
 
@@ -137,9 +138,13 @@ def test_centred_cosines_subtract_the_mean_answer():
     mean = np.full(6, 3.0, np.float32)
     shifted = score_slice(vectors[:40] + mean, vectors[40:] + mean, task, mean, True)
     plain = score_slice(vectors[:40], vectors[40:], task, np.zeros(6, "f"), False)
-    np.testing.assert_allclose(shifted.centred_cosines, plain.cosines, atol=1e-5)
+    np.testing.assert_allclose(
+        shifted.closeness.centred_cosines, plain.closeness.cosines, atol=1e-5
+    )
     np.testing.assert_array_equal(shifted.ranks, plain.ranks)
-    assert shifted.cosines.mean() > 0.9  # an anisotropic teacher: everything looks alike, raw
+    assert (
+        shifted.closeness.cosines.mean() > 0.9
+    )  # an anisotropic teacher: everything looks alike, raw
 
 
 def test_contrastive_accuracy_of_the_best_and_the_worst():
@@ -147,4 +152,14 @@ def test_contrastive_accuracy_of_the_best_and_the_worst():
     task = RetrievalTask.from_pairs(np.array([0]), np.array([1]), np.arange(1, 5))
     for prediction, expected in [([1, 0, 0, 0], 1.0), ([-1, 0, 0, 0], 0.0)]:
         scores = score_slice(np.array([prediction], "f"), bank, task, np.zeros(4, "f"), False)
-        assert scores.contrastive_accuracy == expected
+        assert scores.summary()["contrastive_accuracy"] == expected
+
+
+def test_a_mapped_bank_ranks_as_one_in_memory_and_stays_readable(tmp_path):
+    vectors, _, _, task = make(2)
+    np.save(tmp_path / "v.npy", vectors)
+    mapped = np.load(tmp_path / "v.npy", mmap_mode="r")
+    predictions = vectors[task.questions]
+    ranks = [first_right_ranks(predictions, Rows(m, task.bank), task) for m in (vectors, mapped)]
+    np.testing.assert_array_equal(*ranks)
+    np.testing.assert_array_equal(mapped, vectors)

@@ -1,5 +1,6 @@
 """The gate: promotes what is surely better and no worse than what is there, and says why not."""
 
+from cube.config import GateConfig
 from cube.evaluation.significance import Interval
 from cube.evaluation.targets import Target
 from cube.evaluation.verdict import judge
@@ -11,8 +12,8 @@ LABELS = {"identity": "frozen teacher", "dense": "dense map", "champion": "champ
 SCORES = {"cube": 0.5, "identity": 0.4, "dense": 0.45, "champion": 0.6}
 
 
-def verdict(questions=100, others=None, **intervals):
-    return judge("new_wordings", questions, SCORES, LABELS, intervals, others or {}, 30)
+def verdict(questions=100, others=None, gate=None, **intervals):
+    return judge("new_wordings", questions, SCORES, LABELS, intervals, others or {}, 30, gate)
 
 
 def test_promotes_what_is_surely_better():
@@ -45,6 +46,27 @@ def test_warns_of_a_slice_that_got_worse():
     assert result.promote
     assert "never seen" in result.warnings[0]
     assert verdict(identity=UP, others={"unseen_answers": LEVEL}).warnings == []
+
+
+def test_every_rule_is_a_reason_with_what_it_asked_and_what_was_measured():
+    reasons = verdict(questions=9, identity=LEVEL, dense=DOWN, champion=UP).reasons
+    assert [(reason.rule, reason.passed) for reason in reasons] == [
+        ("enough_questions", False),
+        ("over_identity", False),
+        ("no_worse_than_champion", True),
+        ("no_worse_than_best_baseline", False),
+    ]
+    assert reasons[3].measured == "-0.100, interval -0.150 to -0.050"
+
+
+def test_the_rules_are_those_of_the_config():
+    assert not verdict(identity=UP, gate=GateConfig(margin=0.06)).promote
+    assert verdict(identity=UP, dense=DOWN, gate=GateConfig(no_worse_than=["champion"])).promote
+    strict = GateConfig(other_slices="refuse")
+    refused = verdict(identity=UP, others={"unseen_answers": DOWN}, gate=strict)
+    assert not refused.promote
+    assert "never seen" in refused.sentence
+    assert verdict(identity=UP, others={"unseen_answers": LEVEL}, gate=strict).promote
 
 
 def test_a_target_is_met_missed_or_not_measured():

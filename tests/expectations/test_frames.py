@@ -7,7 +7,16 @@ from cube import storage
 from cube.config import DataConfig, FilterConfig
 from cube.data.corpus import build_corpus
 from cube.teacher.vectors import Vectors
-from expectations import embeddings_frame, frames, load_suite, pairs_frame, validate
+from expectations import (
+    curves_frame,
+    dialogues_frame,
+    embeddings_frame,
+    frames,
+    load_suite,
+    pairs_frame,
+    records_frame,
+    validate,
+)
 from tests.conftest import write_jsonl
 
 
@@ -94,3 +103,74 @@ def test_pairs_frame_has_the_texts_of_every_pair(corpus):
     assert frame["question_is_answer"].tolist() == [False, True, False]
     assert frame["row"].tolist() == [0, 1, 2]
     assert set(frame["source"]) == {"faq"}
+
+
+def built(folder: Path, rows: list, **options):
+    path = write_jsonl(folder / "rows.jsonl", rows)
+    return build_corpus(DataConfig(sources=[str(path)], **options), folder / "corpora")
+
+
+def turns(*texts: str) -> list[dict]:
+    speakers = ("user", "assistant")
+    return [{"speaker": speakers[i % 2], "text": text} for i, text in enumerate(texts)]
+
+
+def test_a_quarantine_of_more_than_half_stops_and_of_some_warns(tmp_path):
+    rows: list = [{"question": f"Where is page {i}?", "answer": f"At {i}."} for i in range(40)]
+    corpus = built(tmp_path, rows + [{"quest": "?"}] * 10)
+    frame = records_frame(corpus)
+    assert frame.loc[0, ["read", "kept", "quarantined", "merged"]].tolist() == [50, 40, 10, 0]
+    result = validate(frame, load_suite("records"))
+    assert result["success"]
+    assert list(failures(result)) == ["quarantined_share"]
+    (tmp_path / "worse").mkdir()
+    worse = records_frame(built(tmp_path / "worse", rows + [{"quest": "?"}] * 60))
+    assert not validate(worse, load_suite("records"))["success"]
+
+
+def test_dialogues_are_one_row_each(tmp_path):
+    rows = [
+        {"dialogue_id": "a", "turns": turns("Hi there", "Hello", "And now?", "Goodbye")},
+        {"dialogue_id": "b", "turns": turns("Who is it?", "Me", "Who else?", "Me", "Why?", "Me")},
+        {"question": "Not in a dialogue?", "answer": "No."},
+    ]
+    frame = dialogues_frame(built(tmp_path, rows))
+    assert frame["dialogue"].tolist() == ["rows/a", "rows/b"]
+    assert frame["answered_turns"].tolist() == [2, 3]
+    assert frame["distinct_answers_share"].tolist() == [1, pytest.approx(1 / 3)]
+    assert frame["in_order"].all()
+    assert failures(validate(frame, load_suite("dialogues"))) == {"distinct_answers_share": [1]}
+
+
+def test_pairs_alone_are_no_dialogues(tmp_path):
+    assert dialogues_frame(built(tmp_path, [{"question": "Why?", "answer": "So."}])).empty
+
+
+def curve(*losses: float | None, scores: tuple[float, ...] = ()) -> list[dict]:
+    events: list[dict] = [{"event": "start", "step": 0, "validation_mrr": 0.3}]
+    for i, loss in enumerate(losses):
+        score = scores[i] if scores else 0.4
+        events.append({"event": "validation", "step": 10 * (i + 1), "stage": "dialogue",
+                       "loss": loss, "validation_mrr": score})  # fmt: skip
+    return [*events, {"event": "stage_end", "name": "dialogue"}]
+
+
+def test_a_good_training_curve_meets_everything():
+    frame = curves_frame(curve(3.0, 2.0, 1.5))
+    assert frame["step"].tolist() == [10, 20, 30]
+    result = validate(frame, load_suite("curves"))
+    assert result["success"]
+    assert failures(result) == {}
+
+
+def test_a_loss_that_is_no_number_stops():
+    result = validate(curves_frame(curve(3.0, None, 1.5)), load_suite("curves"))
+    assert not result["success"]
+    assert failures(result)["loss"] == [1]
+
+
+def test_growing_loss_and_a_collapse_are_warnings():
+    frame = curves_frame(curve(1.0, 2.0, 3.0, scores=(0.6, 0.1, 0.1)))
+    result = validate(frame, load_suite("curves"))
+    assert result["success"]
+    assert failures(result) == {"loss_ratio": [1, 2], "below_best": [1, 2]}

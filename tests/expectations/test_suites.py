@@ -161,3 +161,22 @@ def test_a_missing_or_broken_file_is_a_clear_error(tmp_path):
     (tmp_path / "broken.json").write_text('{"name": ')
     with pytest.raises(ConfigError, match=r"broken\.json is not valid JSON"):
         load_suite(tmp_path / "broken.json")
+
+
+def test_rows_that_do_not_fit_are_listed_with_the_reason(tmp_path):
+    frame = good_pairs()
+    frame.loc[17, "question"] = ""
+    frame.loc[23, "answer"] = ""
+    validate(frame, load_suite("pairs"), failing=tmp_path / "failing.jsonl")
+    lines = (tmp_path / "failing.jsonl").read_text("utf-8").splitlines()
+    found = {(row["row"]["row"], row["reason"]) for row in map(json.loads, lines)}
+    assert {(17, "No question is empty."), (23, "No answer is empty.")} <= found
+    assert {row for row, _ in found} == {17, 23}
+
+
+@pytest.mark.parametrize("name", ["records", "pairs", "dialogues", "embeddings", "curves"])
+def test_every_shipped_suite_can_be_read(name):
+    suite = load_suite(name)
+    assert suite.name == name
+    assert {e.get("severity") for e in suite.entries} <= {"critical", "warning", "info"}
+    assert all(e["description"] for e in suite.entries)

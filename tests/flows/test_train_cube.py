@@ -49,7 +49,8 @@ class Seen:
 
 
 def _names() -> list[str]:
-    return ["Ingest", "Embed", "Start", "Validate pairs", "Validate embeddings", "Watch", "Train",
+    return ["Ingest", "Embed", "Start", "Validate records", "Validate pairs", "Validate dialogues",
+            "Validate embeddings", "Watch", "Train", "Validate curves",
             "Evaluate", "Publish", "Report"]  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def test_artifacts_tell_the_story(first):
     assert {"cube", "frozen teacher (identity)"} <= {row["system"] for row in baselines}
     assert result["verdict"] in seen.artifacts["verdict"].data
     assert "python -m http.server --bind 127.0.0.1" in seen.artifacts["verdict"].data
-    link = f"http://127.0.0.1:9100/{Path(result['run']).name}/report/index.html"
+    link = f"http://127.0.0.1:9100/runs/{Path(result['run']).name}/report/index.html"
     assert link in seen.artifacts["report"].data
 
 
@@ -118,7 +119,7 @@ def test_an_unchanged_night_encodes_and_trains_nothing(first, project):
     weights = Path(result["run"]) / "model" / "model.safetensors"
     before = weights.stat().st_mtime_ns
     version = Run(Path(result["run"])).version
-    Registry(project.parent / "home", "small").promote(version, "for the test")
+    Registry(project.parent / "home", "small").force(version, "test", "for the test")
     state = train_cube(str(project), return_state=True)
     again = state.result()
     assert again["run"] == result["run"]
@@ -136,7 +137,7 @@ def test_bad_pairs_stop_the_flow_before_training(prefect_server, project):
     state = train_cube(str(project), overrides, return_state=True)
     assert state.is_failed()
     seen = Seen(state.state_details.flow_run_id)
-    assert list(seen.states()) == _names()[:4]
+    assert list(seen.states()) == _names()[:5]
     assert seen.states()["Validate pairs"] == "Failed"
     assert seen.flow_run.state.message.startswith("Nothing was trained: the pairs fail")
     failures = seen.artifacts["validation-pairs-failures"].data

@@ -5,10 +5,14 @@ import pytest
 from markupsafe import Markup
 
 from cube.report.figures.bars import share_bar
+from cube.report.figures.cells import slices_figure
 from cube.report.figures.curves import Band, Panel, Point, training_figure
+from cube.report.figures.embedding_map import embedding_map_figure
 from cube.report.figures.histograms import mean_of, similarity_figure
 from cube.report.figures.intervals import interval_axis, interval_plot, shared_limit, wording
 from cube.report.figures.lattice import lattice_figure
+from cube.report.figures.lines import Axes, Series, line_figure
+from cube.report.figures.reliability import reliability_figure
 from cube.report.figures.scale import Scale, fit
 from cube.report.figures.strip import strip
 
@@ -138,6 +142,67 @@ def test_share_bars_add_up() -> None:
     assert widths == [360.0, 40.0]
 
 
+@pytest.mark.parametrize("log_x", [False, True])
+@pytest.mark.parametrize("percent_y", [False, True])
+@pytest.mark.parametrize("points", [[(1, 0.5)], [(1, 0.0), (10, 0.0)], [(3, 0.1), (5, 0.9)]])
+def test_lines_lie_within_their_picture(points, percent_y, log_x) -> None:
+    axes = Axes("k", "share", log_x=log_x, percent_y=percent_y)
+    root = parse(line_figure("Lines", [Series("<one>", "map-cube", points)], axes))
+    for picture in root.findall(".//svg"):
+        width, height = float(picture.get("width", "0")), float(picture.get("height", "0"))
+        circles = picture.findall(".//circle")
+        assert len(circles) == len(points)
+        for circle in circles:
+            assert 0 < float(circle.get("cx", "-1")) < width
+            assert 0 < float(circle.get("cy", "-1")) < height
+            assert "<one>" in circle.get("data-tip", "")
+    assert line_figure("Lines", [Series("none", "map-cube", [])], axes) is None
+
+
+def test_an_expectation_is_dashed_and_has_its_interval() -> None:
+    ahead = Series("expected", "map-cube", [(1, 0.5), (2, 0.6)], {1: (0.4, 0.8)}, expected=True)
+    root = parse(line_figure("Lines", [ahead], Axes("pairs", "MRR@10")))
+    assert len(root.findall(".//path[@class='stroke expected']")) == 2
+    assert len(root.findall(".//line[@class='bar']")) == 6  # a bar with two ends, in both widths
+
+
+def test_reliability_shows_filled_bins_only() -> None:
+    empty = {"low": 0.0, "high": 0.5, "questions": 0, "predicted": None, "right": None}
+    filled = {"low": 0.5, "high": 1.0, "questions": 9, "predicted": 0.75, "right": 1.0}
+    assert reliability_figure([empty], 0.5) is None
+    root = parse(reliability_figure([empty, filled], 0.9))
+    assert len(root.findall(".//circle")) == 1
+    assert root.findall(".//g[@class='bin']")[0].get("data-tip", "").endswith("9 questions.")
+
+
+def test_the_map_keeps_proportions_and_sorts_questions_by_what_became_of_them() -> None:
+    def point(before: int, after: int, x: float) -> dict:
+        return {"text": "<i>", "rank_before": before, "rank_after": after,
+                "before": (0.0, 0.0), "after": (x, 0.0), "answer": (x, 2 * x)}  # fmt: skip
+
+    assert embedding_map_figure([]) is None
+    parse(embedding_map_figure([point(1, 1, 0.0)]))  # all in one place
+    root = parse(embedding_map_figure([point(5, 1, 10.0), point(1, 5, 4.0), point(2, 2, 1.0)]))
+    kinds = {g.get("data-series"): len(g.findall("g")) for g in root.findall(".//svg/g")}
+    assert kinds == {"answers": 0, "better": 1, "worse": 1, "unchanged": 1}
+    svg = root.find(".//svg")
+    assert svg is not None
+    margins = 28
+    width, height = (float(svg.get(side, "0")) - margins for side in ("width", "height"))
+    assert height / width == pytest.approx(2, rel=0.01)
+
+
+def test_slices_show_every_cell_once_and_the_largest_strongest() -> None:
+    values = [float(i) for i in range(2 * 3 * 4)]
+    slices = slices_figure([2, 3, 4], values)
+    assert [z for z, _ in slices] == [0, 1, 2, 3]
+    cells = [rect for _, picture in slices for rect in parse(picture).findall(".//rect")]
+    assert len({rect.get("data-cell") for rect in cells}) == 24
+    strength = {rect.get("data-cell"): float(rect.get("fill-opacity", "0")) for rect in cells}
+    assert strength["1 2 3"] == 1.0 and min(strength.values()) == strength["0 0 0"] > 0
+    assert slices_figure([1, 1, 1], [0.5])
+
+
 @pytest.mark.parametrize("shape", [[8, 8, 6], [1, 1, 1], [384, 1, 1], [16, 16, 20]])
 def test_the_lattice_stays_within_its_picture(shape) -> None:
     svg = parse(lattice_figure(shape)).find("svg")
@@ -152,4 +217,4 @@ def test_the_lattice_stays_within_its_picture(shape) -> None:
 def test_hostile_and_unprintable_text_stays_text() -> None:
     root = parse(strip("<script>\x00\x08 & ]]>", [0.1], "</svg>", ("a<b", 0.2)))
     assert root.findall(".//script") == []
-    assert "<script>" in root.findall(".//title")[0].text
+    assert "<script>" in root.findall(".//svg")[0].get("aria-label", "")

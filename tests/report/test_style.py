@@ -15,13 +15,15 @@ PAIRS = [
     ("cube", "page"), ("cube", "surface"), ("cube", "raised"), ("cube", "cube-wash"),
     ("good", "surface"), ("good", "page"), ("good", "good-wash"), ("surface", "good"),
     ("bad", "surface"), ("bad", "page"), ("bad", "bad-wash"),
-    ("warn", "warn-wash"), ("teacher", "surface"),
+    ("warn", "warn-wash"), ("teacher", "surface"), ("page", "ink"),
+    ("dense", "surface"), ("low-rank", "surface"), ("ridge", "surface"), ("procrustes", "surface"),
+    ("mlp", "surface"), ("knn", "surface"), ("bm25", "surface"),
 ]  # fmt: skip
 
 
 def palettes() -> dict[str, dict[str, str]]:
     blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
-    found = [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block)) for block in blocks]
+    found = [dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", block)) for block in blocks]
     return dict(zip(("light", "dark"), found, strict=True))
 
 

@@ -1,78 +1,110 @@
 import json
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cube.config import DriftConfig
+from benchmarks.drift import with_typos
+from cube.config import DriftConfig, TeacherConfig
+from cube.drift.judgement import judge
+from cube.drift.samples import Sample
+from cube.teacher.encoder import Teacher
 from tasks.drift import compare
+from tests.tasks.questions import Questions
 
-DIMENSION, RANK, TOPICS = 384, 24, 60
-
-
-class Questions:
-    """Vectors of questions that gather around topics, like those of a text encoder."""
-
-    def __init__(self, seed: int):
-        self._generator = np.random.default_rng(seed)
-        self._directions = self._generator.standard_normal((RANK, DIMENSION))
-        self.known = self._generator.standard_normal((TOPICS, RANK))
-        self.new = self._generator.standard_normal((TOPICS, RANK))
-
-    def ask(self, count: int, share_new: float = 0.0) -> np.ndarray:
-        """Return `count` vectors of length 1, a share of them about new topics."""
-        topics = np.where(
-            self._generator.random((count, 1)) < share_new,
-            self.new[self._generator.integers(TOPICS, size=count)],
-            self.known[self._generator.integers(TOPICS, size=count)],
-        )
-        wording = topics + 0.3 * self._generator.standard_normal((count, RANK))
-        rows = wording @ self._directions
-        rows += self._generator.standard_normal(rows.shape)
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+CONFIG = DriftConfig(splits=5)
 
 
-@pytest.mark.parametrize("count", [30, 300, 1000])
+def found(current: Sample, reference: Sample) -> set[str]:
+    return {j.method for j in compare(current, reference, CONFIG) if j.drifted}
+
+
+def vectors(rows: np.ndarray) -> Sample:
+    return Sample("", rows)
+
+
+def halves_found(count: int, tries: int) -> list[set[str]]:
+    """Return what is found between random halves of the same questions."""
+    questions = Questions(0)
+    return [
+        found(vectors(questions.ask(count)), vectors(questions.ask(count))) for _ in range(tries)
+    ]
+
+
+@pytest.mark.parametrize("count", [30, 300])
+def test_halves_of_the_same_questions_are_no_drift(count):
+    assert halves_found(count, tries=4) == [set()] * 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [30, 300, 3000])
+def test_twenty_halves_of_the_same_questions_are_no_drift(count):
+    assert halves_found(count, tries=20) == [set()] * 20
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_halves_of_the_same_questions_are_no_drift(count, seed):
-    questions = Questions(seed).ask(2 * count)
-    result = compare(questions[:count], questions[count:], DriftConfig())
-    assert result["judged"]
-    assert not result["drifted"]
-    assert len(result["null_scores"]) == DriftConfig().splits
-
-
-@pytest.mark.parametrize("count", [160, 1000])
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_mostly_new_topics_are_drift(count, seed):
+def test_a_quarter_of_another_domain_in_a_thousand_is_drift(seed):
     questions = Questions(seed)
-    result = compare(questions.ask(count, share_new=0.75), questions.ask(1000), DriftConfig())
-    assert result["drifted"]
-    assert result["score"] > result["threshold"] >= 0.55
+    new = vectors(questions.ask(1000, share_new=0.25))
+    assert "maximum mean discrepancy" in found(new, vectors(questions.ask(1000)))
+
+
+def test_mostly_new_topics_are_drift_by_every_measure():
+    questions = Questions(0)
+    new = vectors(questions.ask(500, share_new=0.75))
+    assert found(new, vectors(questions.ask(1000))) == {
+        "maximum mean discrepancy",
+        "domain classifier AUC",
+    }
 
 
 def test_a_handful_of_quite_other_questions_is_drift():
     questions = Questions(0)
     moved = questions.ask(30)
     moved[:, :40] += 0.2
-    assert compare(moved, questions.ask(1000), DriftConfig())["drifted"]
-
-
-def test_too_few_questions_are_not_judged():
-    questions = Questions(0)
-    result = compare(questions.ask(29, share_new=1.0), questions.ask(300), DriftConfig())
-    assert (result["judged"], result["drifted"], result["score"]) == (False, False, None)
-    assert "29 recent" in result["note"]
-
-
-def test_rows_are_capped():
-    questions = Questions(0)
-    config = DriftConfig(max_rows=50, splits=5)
-    result = compare(questions.ask(80), questions.ask(400), config)
-    assert (result["current_rows"], result["reference_rows"]) == (50, 50)
+    assert found(vectors(moved), vectors(questions.ask(1000)))
 
 
 def test_the_result_is_the_same_every_time_and_json():
     questions = Questions(0)
-    recent, known = questions.ask(60), questions.ask(200)
-    first, second = (compare(recent, known, DriftConfig(splits=5)) for _ in range(2))
+    recent, known = vectors(questions.ask(60)), vectors(questions.ask(200))
+    first, second = ([j.to_json() for j in compare(recent, known, CONFIG)] for _ in range(2))
     assert first == second == json.loads(json.dumps(first, allow_nan=False))
+
+
+def test_a_threshold_is_never_below_what_is_worth_noticing():
+    calm = judge("m", 0.04, np.zeros(20), deviations=5, smallest=0.05)
+    assert (calm.threshold, calm.drifted) == (0.05, False)
+    noisy = judge("m", 0.04, np.array([0.0, 0.02]), deviations=5, smallest=0.05)
+    assert noisy.threshold == pytest.approx(0.06)
+
+
+@cache
+def demo_questions() -> tuple[list[str], list[str]]:
+    """Return English and Russian questions of the demo."""
+    path = Path(__file__).parents[2] / "cube" / "demo" / "pairs.jsonl"
+    lines = path.read_text("utf-8").splitlines()
+    texts = list(dict.fromkeys(json.loads(line)["question"] for line in lines))
+    english = [text for text in texts if text.isascii()]
+    order = np.random.default_rng(0).permutation(len(english))
+    return [english[i] for i in order], [text for text in texts if not text.isascii()]
+
+
+@pytest.fixture(scope="module")
+def teacher() -> Teacher:
+    return Teacher(TeacherConfig())
+
+
+def encoded(teacher: Teacher, texts: list[str]) -> Sample:
+    return Sample("", teacher.encode(texts, "query"), texts)
+
+
+def test_typos_and_another_language_are_drift_and_more_of_the_same_is_not(teacher):
+    english, russian = demo_questions()
+    known = encoded(teacher, english[:150])
+    assert found(encoded(teacher, english[150:200]), known) == set()
+    spoiled = encoded(teacher, with_typos(english[150:200]))
+    assert {"maximum mean discrepancy", "texts: unknown words"} <= found(spoiled, known)
+    foreign = found(encoded(teacher, russian[:40]), known)
+    assert {"maximum mean discrepancy", "texts: letters beyond ASCII"} <= foreign

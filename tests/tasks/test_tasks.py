@@ -12,7 +12,8 @@ from cube.config import Config, parse_config
 from cube.errors import ConfigError, DataError
 from cube.runs import Run
 from expectations import ExpectationError
-from tasks.common import forward_logs, may_pass, reports_url
+from tasks.artifacts import page_url
+from tasks.common import forward_logs, may_pass
 from tasks.data import ingest_data
 from tasks.drift import watch_drift
 from tasks.embedding import embed_corpus
@@ -40,7 +41,7 @@ def test_from_files_to_a_validated_run(tiny_config):
     assert opened.read("validation/embeddings.json")["success"]
     page = (folder / "validation" / "index.html").read_text("utf-8")
     assert "Every pair has a question." in page
-    assert "http" not in page.replace("http://www.w3.org", "")  # offline
+    assert "://" not in page.replace("http://www.w3.org", "")  # offline
 
 
 def test_a_suite_of_ones_own_rules(tiny_config, tmp_path):
@@ -49,7 +50,7 @@ def test_a_suite_of_ones_own_rules(tiny_config, tmp_path):
         '{"name": "strict", "example_columns": ["row", "question"], "expectations": [{"type": '
         '"expect_column_values_to_be_in_set", "kwargs": {"column": "question", "value_set": []}}]}'
     )
-    config = changed(tiny_config, validation={"pairs_suite": str(suite)})
+    config = changed(tiny_config, validation={"suites": {"pairs": str(suite)}})
     run = prepare(config)
     with pytest.raises(ExpectationError, match=r"strict fail.*60 of 60 rows.*strict\.json"):
         validate_pairs.fn(run)
@@ -90,7 +91,7 @@ def test_questions_nobody_answered_yet_can_be_watched(tiny_config, tmp_path):
     run = prepare(changed(tiny_config, data=data))
     assert watch_drift.fn(run)["drifted"]
     drift = Run(Path(run["folder"])).read("drift/drift.json")
-    assert (drift["current_rows"], drift["reference"]) == (40, "training questions of this run")
+    assert (drift["current_rows"], drift["reference"]) == (40, f"training questions of {run['id']}")
     assert (Path(run["folder"]) / "drift" / "drift.html").is_file()
 
 
@@ -112,9 +113,9 @@ def test_reports_are_linked_where_runs_are_served(monkeypatch):
     home = Path("var")
     page = home / "runs" / "demo-1" / "report" / "index.html"
     monkeypatch.delenv("CUBE_REPORTS_URL", raising=False)
-    assert reports_url(page, home) == "http://127.0.0.1:9100/demo-1/report/index.html"
+    assert page_url(page, home) == "http://127.0.0.1:9100/runs/demo-1/report/index.html"
     monkeypatch.setenv("CUBE_REPORTS_URL", "https://reports.example/cube/")
-    assert reports_url(page, home) == "https://reports.example/cube/demo-1/report/index.html"
+    assert page_url(page, home) == "https://reports.example/cube/runs/demo-1/report/index.html"
 
 
 def test_logs_are_forwarded_once():

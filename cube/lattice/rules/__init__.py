@@ -12,13 +12,15 @@ from cube.config import CoreConfig
 from cube.errors import ConfigError
 from cube.lattice.rules.dense import DenseResidual
 from cube.lattice.rules.low_rank import LowRankResidual
+from cube.lattice.rules.mlp import ResidualMLP
 from cube.lattice.rules.planes import PlaneSweeps
 from cube.lattice.shape import Shape
 
 RULES: dict[str, Callable[[Shape, CoreConfig], nn.Module]] = {
     "planes": lambda shape, config: PlaneSweeps(shape, config.sweeps),
     "dense": lambda shape, _: DenseResidual(shape),
-    "low_rank": lambda shape, _: LowRankResidual(shape),
+    "low_rank": lambda shape, config: LowRankResidual(shape, config.max_parameters),
+    "mlp": lambda shape, config: ResidualMLP(shape, config.max_parameters),
 }
 
 

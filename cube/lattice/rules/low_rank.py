@@ -1,4 +1,4 @@
-"""The low-rank residual map: a baseline with as many parameters as three plane sweeps."""
+"""The low-rank residual map over all cells: a baseline, not a lattice rule."""
 
 import math
 
@@ -12,14 +12,13 @@ from cube.lattice.shape import Shape
 class LowRankResidual(nn.Module):
     """x + (x U) V + b over all cells; V and b are zero at first, U is random.
 
-    The rank is the largest with no more parameters than three plane sweeps have.
+    The rank is the largest that keeps within `max_parameters`.
     """
 
-    def __init__(self, shape: Shape):
+    def __init__(self, shape: Shape, max_parameters: int):
         super().__init__()
         cells = math.prod(shape)
-        sweep_parameters = sum(n * (cells // n) ** 2 for n in shape) + 3 * cells
-        rank = max(1, (sweep_parameters - cells) // (2 * cells))
+        rank = max(1, (max_parameters - cells) // (2 * cells))
         generator = torch.Generator().manual_seed(0)
         self.down = nn.Parameter(torch.randn(cells, rank, generator=generator) / cells**0.5)
         self.up = nn.Parameter(torch.zeros(rank, cells))

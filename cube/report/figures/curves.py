@@ -130,8 +130,15 @@ def _add_panel(frame: _Frame, panel: Panel, top: float) -> None:
             frame.parts.append(path(places, panel.class_))
         if panel.dots or len(places) == 1:
             frame.parts += [
-                element("circle", cx=x, cy=y, r=2.4, class_=f"{panel.class_} point")
-                for x, y in places
+                element(
+                    "circle",
+                    cx=x,
+                    cy=y,
+                    r=2.4,
+                    class_=f"{panel.class_} point",
+                    data_tip=f"{panel.title} at step {count(step)}: {fixed(value, 4)}",
+                )
+                for (x, y), (step, value) in zip(places, points, strict=True)
             ]
     _mark(frame, panel, up, top - 6)
 

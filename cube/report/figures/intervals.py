@@ -9,7 +9,7 @@ from cube.report.figures.svg import Element, element, line, path, svg, text
 from cube.report.numbers import fixed, signed
 
 WIDTH, HEIGHT, AXIS_HEIGHT = 176, 24, 18
-_MARGIN = 10
+_MARGIN = 17
 _MIDDLE = HEIGHT / 2
 
 

@@ -63,11 +63,10 @@ def svg(
         class_=f"figure {class_}".strip(),
         preserveAspectRatio="none" if stretch else None,
     )
-    for tag, content in (("title", label), ("desc", description)):
-        if content:
-            made = element(tag)
-            made.text = content.translate(_CONTROL)
-            picture.append(made)
+    if description:
+        made = element("desc")
+        made.text = description.translate(_CONTROL)
+        picture.append(made)
     picture.extend(children)
     # Entities stay numeric or XML's own, so the text is right in HTML and alone.
     return Markup(ElementTree.tostring(picture, encoding="unicode"))

@@ -7,6 +7,7 @@ from typing import Any
 from cube.evaluation.verdict import SLICE_NAMES
 from cube.report.figures.histograms import similarity_figure
 from cube.report.figures.intervals import interval_axis, interval_plot, shared_limit, wording
+from cube.report.maps import kind
 from cube.report.numbers import fixed, percent, signed
 
 _EXPLAINED = {
@@ -37,9 +38,11 @@ COLUMNS = (
     Column("hit@1", "Hit@1", percent, "Share of questions whose first answer is right."),
     Column("hit@5", "Hit@5", percent, "Share with a right answer among the first five."),
     Column("hit@10", "Hit@10", percent, "Share with a right answer among the first ten."),
+    Column("recall@10", "Recall@10", percent,
+           "Mean share of a question's right answers among the first ten."),
     Column("ndcg@10", "nDCG@10", fixed,
            "Like MRR@10, but lower ranks are discounted more gently and all right answers count."),
-    Column("one_of_100", "1 of 100", percent,
+    Column("1-of-100", "1 of 100", percent,
            "Share of questions whose right answer beats 99 random ones."),
     Column("cosine", "Cosine", fixed,
            "Mean cosine of prediction and right answer, raw. High values come easily where all "
@@ -50,6 +53,18 @@ COLUMNS = (
     Column("contrastive_accuracy", "Contrastive accuracy", percent,
            "Share of all other answers that lie farther from the prediction than the right one. "
            "Chance is one half."),
+    Column("relevance_margin", "Margin", fixed,
+           "Centred cosine with the right answer minus that with a wrong one."),
+    Column("alignment", "Alignment", fixed,
+           "Mean squared distance of prediction and answer, both of length 1. Lower is nearer "
+           "(Wang and Isola 2020)."),
+    Column("uniformity", "Uniformity", fixed,
+           "How evenly predictions spread over the sphere. Lower is more even."),
+    Column("hub_skewness", "Hub skewness", fixed,
+           "Skewness of how often an answer is among the first ten. 0 without hubs."),
+    Column("never_retrieved", "Never found", percent,
+           "Share of the bank that is among the first ten of no question, of as many answers as "
+           "could be."),
 )  # fmt: skip
 
 
@@ -91,6 +106,7 @@ def _slice(evaluation: dict[str, Any], name: str) -> dict[str, Any]:
             "ranks_by": evaluation["systems"][system]["ranks_by"],
             "parameters": evaluation["systems"][system]["parameters"],
             "is_cube": system == "cube",
+            "kind": kind(system),
             "bar": round(100 * scores[system]["mrr@10"] / best, 1) if best else 0,
             "cells": [column.write(scores[system].get(column.key)) for column in columns],
             "minus": _difference(intervals.get(system), limit),

@@ -15,13 +15,17 @@ _MOST_CHARACTERS = 80
 
 
 def data_section(
-    manifest: dict[str, Any], vectors: dict[str, Any], splits: dict[str, int]
+    manifest: dict[str, Any],
+    vectors: dict[str, Any],
+    facts: dict[str, Any],
+    splits: dict[str, int],
 ) -> dict[str, Any]:
     """Return counts of rows, reasons, sources and splits.
 
     Args:
         manifest: of the corpus.
         vectors: manifest of the vector matrix.
+        facts: of the run: cache hits and misses.
         splits: pairs by split.
     """
     rows = manifest["rows"]
@@ -37,6 +41,8 @@ def data_section(
     return {
         "manifest": manifest,
         "vectors": vectors,
+        "hits": facts.get("cache_hits"),
+        "misses": facts.get("cache_misses"),
         "rows": parts,
         "rows_bar": share_bar("Rows read, by what became of them", parts),
         "splits": split_parts,

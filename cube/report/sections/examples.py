@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_MOST_CHARACTERS = 320  # of a text: a report is not the place for a page-long answer
+from cube.report.numbers import shorten
 
 
 def examples_section(examples: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -24,22 +24,16 @@ def examples_section(examples: dict[str, list[dict[str, Any]]]) -> list[dict[str
 
 def _example(entry: dict[str, Any]) -> dict[str, Any]:
     return {
-        "question": _short(entry["question"]),
-        "right": [_short(text) for text in entry["right"]],
+        "question": shorten(entry["question"]),
+        "right": [shorten(text) for text in entry["right"]],
         "before": entry["before"]["rank"],
         "after": entry["after"]["rank"],
         "columns": [
             {
                 "title": title,
                 "rank": entry[key]["rank"],
-                "top": [{**top, "text": _short(top["text"])} for top in entry[key]["top"]],
+                "top": [{**top, "text": shorten(top["text"])} for top in entry[key]["top"]],
             }
             for key, title in (("before", "Frozen teacher"), ("after", "Cube"))
         ],
     }
-
-
-def _short(text: str) -> str:
-    if len(text) <= _MOST_CHARACTERS:
-        return text
-    return text[:_MOST_CHARACTERS].rsplit(maxsplit=1)[0] + " …"

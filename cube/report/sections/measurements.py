@@ -7,20 +7,20 @@ from cube.report.numbers import compact, count, duration, with_unit
 
 _RESTORED = {
     "corrupted": "corrupted input, nothing done",
+    "wiener": "best linear map (Wiener)",
     "autoencoder": "cube at the end of its autoencoder stage",
     "final": "final cube",
 }
 
 
 def measurements_section(
-    evaluation: dict[str, Any], timings: dict[str, Any] | None, vectors: dict[str, Any]
+    evaluation: dict[str, Any], timings: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Return tables of what was measured besides retrieval.
 
     Args:
         evaluation: content of evaluation.json.
         timings: content of timings.json, or None.
-        vectors: manifest of the vector matrix.
     """
     restoration = evaluation.get("restoration") or {}
     context = next((t for t in evaluation["targets"] if t["name"] == "Context preservation"), None)
@@ -30,9 +30,21 @@ def measurements_section(
             for name, values in sorted(restoration.items(), key=lambda item: _place(item[0]))
         ],
         "context": context,
+        "dialogue": _dialogue(evaluation),
         "stability": _stability(evaluation),
-        "timings": _timings(timings or {}, evaluation.get("training") or {}, vectors),
+        "timings": _timings(timings or {}, evaluation.get("training") or {}),
     }
+
+
+def _dialogue(evaluation: dict[str, Any]) -> dict[str, Any] | None:
+    dialogue = evaluation.get("dialogue")
+    if not dialogue:
+        return None
+    labels = {name: system["label"] for name, system in evaluation["systems"].items()}
+    preserved, coherent = dialogue["context_preservation"], dialogue["coherence"]
+    order = sorted(preserved.keys() | coherent.keys(), key=lambda name: (name != "cube", name))
+    rows = [(labels.get(s, s), preserved.get(s), coherent.get(s)) for s in order]
+    return {**dialogue, "rows": rows}
 
 
 def _place(name: str) -> int:
@@ -53,9 +65,7 @@ def _stability(evaluation: dict[str, Any]) -> dict[str, Any] | None:
     return {**stability, "scores": scores, "figure": figure}
 
 
-def _timings(
-    timings: dict[str, Any], training: dict[str, Any], vectors: dict[str, Any]
-) -> list[tuple[str, str, str]]:
+def _timings(timings: dict[str, Any], training: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return name, value and note of each row."""
     steps = training.get("steps")
     note = f"{count(steps)} steps, validation included" if steps else ""
@@ -71,11 +81,5 @@ def _timings(
             "Speed against a plain loop",
             with_unit(compact(timings.get("speedup")), "×"),
             "samples a second, measured in the same run",
-        ),
-        ("Texts encoded", count(vectors.get("encoded")), "the teacher had to read them"),
-        (
-            "Texts from the cache",
-            count(vectors.get("cache_hits")),
-            "encoded before",
         ),
     ]

@@ -13,12 +13,13 @@ def targets_section(targets: list[dict[str, Any]]) -> dict[str, Any]:
         "met": sum(met is True for met in verdicts),
         "failed": sum(met is False for met in verdicts),
         "unknown": sum(met is None for met in verdicts),
+        "any_ceiling": any(target.get("ceiling") is not None for target in targets),
     }
 
 
 def _row(target: dict[str, Any]) -> dict[str, Any]:
     sign = ">" if target["direction"] == "above" else "<"
-    trivial = target["trivial"]
+    trivial, ceiling = target["trivial"], target.get("ceiling")
     return {
         "name": target["name"],
         "value": with_unit(compact(target["value"]), target["unit"]),
@@ -27,6 +28,9 @@ def _row(target: dict[str, Any]) -> dict[str, Any]:
         "trivial": None if trivial is None else with_unit(compact(trivial), target["unit"]),
         "trivial_name": target["trivial_name"],
         "trivial_meets": trivial is not None and _meets(trivial, target),
+        "ceiling": with_unit(compact(ceiling), target["unit"]) if ceiling is not None else None,
+        "ceiling_name": target.get("ceiling_name", ""),
+        "out_of_reach": target.get("out_of_reach", ""),
         "note": target["note"],
     }
 

@@ -41,7 +41,22 @@ def verdict_section(evaluation: dict[str, Any]) -> dict[str, Any]:
         "dimension": evaluation["dimension"],
         "parameters": evaluation["parameters"],
         "teacher_model": evaluation["teacher"],
+        "reasons": _reasons(verdict.get("reasons") or []),
+        "recommendations": evaluation.get("recommendations") or [],
     }
+
+
+def _reasons(reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the gate's rules with a plot of each interval, on one scale."""
+    limit = shared_limit([reason["interval"] for reason in reasons if reason["interval"]])
+    return [
+        {
+            **reason,
+            "refuses": reason["refusal"] is not None,
+            "plot": interval_plot(reason["interval"], limit) if reason["interval"] else "",
+        }
+        for reason in reasons
+    ]
 
 
 def _without_mark(sentence: str) -> str:

@@ -1,0 +1,54 @@
+"""The matrix products of a piece of work, recorded once and run alone: the most that can be hoped.
+
+Whatever else the work does (gathering rows, adding, normalising, the optimiser) is left out.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+_ATEN = torch.ops.aten
+_LEFT = {  # position of the left factor among the arguments
+    _ATEN.mm.default: 0,
+    _ATEN.bmm.default: 0,
+    _ATEN.addmm.default: 1,
+    _ATEN.baddbmm.default: 1,
+}
+
+
+class _Recorder(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: list[tuple[torch.Size, torch.Size]] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        if func in _LEFT:
+            left = _LEFT[func]
+            self.shapes.append((args[left].shape, args[left + 1].shape))
+        return func(*args, **(kwargs or {}))
+
+
+class MatrixProducts:
+    """Products of contiguous matrices of the recorded shapes, into memory that is there already."""
+
+    def __init__(self, work: Callable[[], Any]):
+        with _Recorder() as recorder:
+            work()
+        self.shapes = recorder.shapes
+        self._factors = [(torch.randn(left), torch.randn(right)) for left, right in self.shapes]
+        self._results = [left @ right for left, right in self._factors]
+
+    @property
+    def operations(self) -> int:
+        """Multiplications and additions of one run."""
+        return sum(2 * left.numel() * right[-1] for left, right in self.shapes)
+
+    @torch.inference_mode()
+    def __call__(self) -> None:
+        """Run them all once."""
+        for (left, right), result in zip(self._factors, self._results, strict=True):
+            torch.matmul(left, right, out=result)

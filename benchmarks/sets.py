@@ -1,0 +1,161 @@
+"""Sets to measure on: a folder of train and test files, or ready-made vectors, as experiments.
+
+In a folder, files of one set share what stands before `train`, `valid` (`dev`, `val`, `validation`)
+and `test`: `faq.train.jsonl` with `faq.test.jsonl`, `train.csv` with `test.csv`, or a sub-folder a
+set. An npz holds `train_q`, `train_a`, `test_q`, `test_a` and, if there are any, `valid_q` and
+`valid_a`: row i of `_a` answers row i of `_q`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cube.config import Config, SplitConfig
+from cube.data.corpus import build_corpus
+from cube.data.splits import Split, assign_splits
+from cube.errors import DataError
+from cube.evaluation.experiment import Experiment
+from cube.evaluation.ranking import RetrievalTask
+from cube.fit import first_rows
+from cube.teacher.encoder import Teacher
+from cube.teacher.vectors import embed_corpus
+
+VALIDATION_SHARE = 0.1  # of training answers, where a set has no validation part
+PARTS = {
+    "train": Split.TRAIN,
+    "valid": Split.VALIDATION,
+    "validation": Split.VALIDATION,
+    "val": Split.VALIDATION,
+    "dev": Split.VALIDATION,
+    "test": Split.TEST,
+}
+_FILE = re.compile(rf"(?:(.+)[._-])?({'|'.join(PARTS)})(?:\.[a-z]+)+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pairs of one part of a set: vectors of shape (pairs, dim), and texts where there are any."""
+
+    questions: np.ndarray
+    answers: np.ndarray
+    texts: tuple[list[str], list[str]] | None = None
+
+    def first(self, limit: int | None) -> "Part":
+        """Return the first pairs only."""
+        texts = self.texts and (self.texts[0][:limit], self.texts[1][:limit])
+        return Part(self.questions[:limit], self.answers[:limit], texts)
+
+
+@dataclass(frozen=True)
+class BenchSet:
+    """A set and its test. Every part's questions are ranked among that part's distinct answers."""
+
+    name: str
+    experiment: Experiment
+    task: RetrievalTask
+
+
+def find_sets(folder: Path) -> dict[str, dict[Split, Path]]:
+    """Return the files of every set in a folder that has a train and a test file.
+
+    Raises:
+        DataError: when there is no such set, or a part has two files.
+    """
+    sets: dict[str, dict[Split, Path]] = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if match := _FILE.fullmatch(path.name):
+            place = path.parent.relative_to(folder)
+            name = str(place / (match[1] or "")).strip(".") or folder.name
+            parts, split = sets.setdefault(name, {}), PARTS[match[2].lower()]
+            if split in parts:
+                raise DataError(f"{parts[split]} and {path} are the same part: keep one.")
+            parts[split] = path
+    complete = {n: p for n, p in sets.items() if {Split.TRAIN, Split.TEST} <= p.keys()}
+    if not complete:
+        raise DataError(
+            f"{folder} holds no set: a set is <name>.train.<suffix> with <name>.test.<suffix>."
+        )
+    return complete
+
+
+def read_files(files: dict[Split, Path], config: Config) -> dict[Split, Part]:
+    """Read and encode the files of a set; vectors are cached under `config.home`."""
+    parts = {}
+    for split, path in files.items():
+        corpus = build_corpus(config.data, config.home / "corpora", [str(path)])
+        vectors = embed_corpus(corpus, Teacher(config.teacher), config.home)
+        texts = (corpus.texts(corpus.questions), corpus.texts(corpus.answers))
+        parts[split] = Part(vectors.rows(corpus.questions), vectors.rows(corpus.answers), texts)
+    return parts
+
+
+def read_npz(path: Path) -> dict[Split, Part]:
+    """Read ready-made vectors.
+
+    Raises:
+        DataError: when an array is missing, or questions and answers do not fit each other.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        parts = {
+            PARTS[name]: Part(file[f"{name}_q"], file[f"{name}_a"])
+            for name in ("train", "valid", "test")
+            if {f"{name}_q", f"{name}_a"} <= set(file)
+        }
+    if missing := {"train", "test"} - {split.name.lower() for split in parts}:
+        raise DataError(f"{path} lacks {'_q or _a, '.join(sorted(missing))}_q or _a.")
+    for split, part in parts.items():
+        if part.questions.ndim != 2 or part.questions.shape != part.answers.shape:
+            raise DataError(f"{path}: {split.name.lower()}_q and _a must be equal matrices.")
+    return parts
+
+
+def make_set(name: str, parts: dict[Split, Part], limit: int | None = None) -> BenchSet:
+    """Lay the parts out as one experiment; without a validation part, one is carved from train.
+
+    Args:
+        name: of the set.
+        parts: at least train and test.
+        limit: pairs to keep of every part.
+    """
+    kept = {split: part.first(limit) for split, part in parts.items()}
+    questions = np.concatenate([part.questions for part in kept.values()])
+    answers = np.concatenate([part.answers for part in kept.values()])
+    question_rows, question_keys = first_rows(questions)
+    answer_rows, answer_keys = first_rows(answers)
+    answer_rows += len(questions)
+    splits = np.repeat([int(s) for s in kept], [len(p.questions) for p in kept.values()])
+    if Split.VALIDATION not in kept:
+        splits[_held_out(answer_keys, question_keys) & (splits == Split.TRAIN)] = Split.VALIDATION
+    test = np.flatnonzero(splits == Split.TEST)
+    experiment = Experiment(
+        np.concatenate([questions, answers]),
+        question_rows,
+        answer_rows,
+        splits,
+        {"unseen_answers": test},
+        texts=_texts(list(kept.values())),
+        separate_banks=True,
+    )
+    return BenchSet(name, experiment, experiment.task("unseen_answers"))
+
+
+def _texts(parts: list[Part]) -> Callable[[np.ndarray], list[str]] | None:
+    """Return what gives the texts of rows: all questions, then all answers."""
+    if any(part.texts is None for part in parts):
+        return None
+    texts = [text for i in (0, 1) for part in parts for text in (part.texts or ((), ()))[i]]
+    return lambda rows: [texts[row] for row in rows.tolist()]
+
+
+def _held_out(answer_keys: np.ndarray, question_keys: np.ndarray) -> np.ndarray:
+    shares = SplitConfig(
+        unseen_validation=VALIDATION_SHARE,
+        unseen_test=0.0,
+        wording_validation=0.0,
+        wording_test=0.0,
+    )
+    no_dialogue = np.zeros(len(answer_keys), bool)
+    return assign_splits(answer_keys, question_keys, no_dialogue, shares) == Split.VALIDATION

@@ -1,0 +1,307 @@
+"""Samples a second of training and inference, beside what this machine can do at these shapes.
+
+    python -m benchmarks.speed [--pairs 20000] [--dimension 384] [--epoch-pairs 1000000]
+
+Every number is measured in the same run and in turns: what is compared alternates, so a busy moment
+hits both sides, and the best of the repeats counts. Three ways of training are compared on random
+unit vectors at one batch size:
+
+- cube: the default cube in the project's trainer, batches drawn and gathered, false negatives
+  masked, weights averaged;
+- dense: a dense residual map in a plain PyTorch loop over tensors in memory, with the same loss;
+- roofline: the matrix products of the cube's step alone, see `benchmarks.roofline`.
+
+`make peers` adds the trainers of sentence-transformers and LlamaIndex, timed by their own training
+call. The epoch over many pairs runs in a process of its own, whose peak memory is VmHWM.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import peers
+from benchmarks.machine import machine
+from benchmarks.roofline import MatrixProducts
+from cube import storage
+from cube.config import Config, StageConfig, load_config
+from cube.data.splits import Split
+from cube.errors import CubeError
+from cube.lattice.core import Cube
+from cube.training.dataset import TrainingSet, make_training_set
+from cube.training.objectives import contrastive_loss, cosine_loss, same_answer_mask
+from cube.training.sampler import steps_per_epoch
+from cube.training.trainer import Trainer
+
+Action = Callable[[], None]
+_HELD_OUT = 200
+_TIMED_STEPS = 5  # a turn
+
+
+def synthetic(folder: Path, pairs: int, dimension: int) -> TrainingSet:
+    """Write random unit vectors as float16, a pair in two rows, and return them mapped."""
+    path = folder / f"vectors-{pairs}.npy"
+    matrix = np.lib.format.open_memmap(path, "w+", np.float16, (2 * pairs, dimension))
+    generator = np.random.default_rng(0)
+    for start in range(0, len(matrix), 65_536):
+        block = generator.standard_normal((min(65_536, len(matrix) - start), dimension), np.float32)
+        matrix[start : start + len(block)] = block / np.linalg.norm(block, axis=1, keepdims=True)
+    matrix.flush()
+    del matrix
+    rows = np.arange(pairs)
+    splits = np.full(pairs, Split.TRAIN, np.int8)
+    splits[:_HELD_OUT] = Split.VALIDATION
+    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    return make_training_set(vectors, rows, rows + pairs, splits)
+
+
+def dialogue_stage(config: Config, max_steps: int) -> StageConfig:
+    """Return the stage that answers, which is most of a training."""
+    stage = config.training.dialogue_alone().stages[-1]
+    return stage.model_copy(update={"max_steps": max_steps, "max_epochs": 1_000_000})
+
+
+def cube_training(config: Config, data: TrainingSet) -> Action:
+    """Return some steps of the project's trainer."""
+    stage = dialogue_stage(config, 1_000_000)
+    trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), config.core, data)
+    return lambda: trainer.run_steps(stage, _TIMED_STEPS)
+
+
+def dense_training(config: Config, data: TrainingSet) -> Action:
+    """Return some steps of a dense residual map in a plain loop over tensors in memory."""
+    x = torch.from_numpy(data.gather(data.questions))
+    y = torch.from_numpy(data.gather(data.answers))
+    dense = torch.nn.Linear(data.dimension, data.dimension)
+    torch.nn.init.zeros_(dense.weight)
+    optimizer = torch.optim.AdamW(dense.parameters(), lr=1e-3)
+    training, batch = config.training, min(config.training.batch_size, data.num_pairs)
+
+    def steps() -> None:
+        for _ in range(_TIMED_STEPS):
+            rows = torch.randperm(data.num_pairs)[:batch]
+            predictions, targets = x[rows], y[rows]
+            predictions = predictions + dense(predictions)
+            mask = same_answer_mask(rows, rows)
+            loss = contrastive_loss(predictions, targets, mask, training.temperature)
+            loss = loss + training.cosine_weight * cosine_loss(predictions, targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return steps
+
+
+def rooflines(config: Config, data: TrainingSet, batch: int) -> tuple[Action, Action]:
+    """Return the matrix products of some steps of training and of inference."""
+    cube = Cube(data.dimension, config.core)
+    x = torch.from_numpy(data.gather(data.questions[:batch]))
+    y = torch.from_numpy(data.gather(data.answers[:batch]))
+    mask = torch.zeros(batch, batch, dtype=torch.bool)
+    temperature = config.training.temperature
+    training = MatrixProducts(lambda: contrastive_loss(cube(x), y, mask, temperature).backward())
+    applying = MatrixProducts(lambda: cube(x))
+    return repeat(training), repeat(applying)
+
+
+def repeat(action: Action) -> Action:
+    """Return as many runs of an action as a turn has steps."""
+
+    def steps() -> None:
+        for _ in range(_TIMED_STEPS):
+            action()
+
+    return steps
+
+
+def dense_map(dimension: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a dense residual map that normalises its output, as `Cube.apply_to` does."""
+    dense = torch.nn.Linear(dimension, dimension)
+
+    @torch.inference_mode()
+    def apply(block: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(block)
+        return torch.nn.functional.normalize(x + dense(x), dim=-1).numpy()
+
+    return apply
+
+
+def in_turns(actions: dict[str, Action], samples: int, repeats: int) -> dict[str, dict[str, Any]]:
+    """Time actions in alternation; the first round is a warm-up.
+
+    Args:
+        actions: by name.
+        samples: that one call of an action handles.
+        repeats: rounds that count.
+
+    Returns:
+        By name the best samples a second, and the median of the ratio of `cube` to it by round.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for turn in range(repeats + 1):
+        names = list(actions) if turn % 2 else list(actions)[::-1]
+        for name in names:
+            started = time.perf_counter()
+            actions[name]()
+            if turn:
+                seconds[name].append(time.perf_counter() - started)
+    return {
+        name: {
+            "samples_per_second": samples / min(taken),
+            "cube_ratio": min(taken) / min(seconds["cube"]),
+            "cube_ratio_median": float(np.median(np.divide(taken, seconds["cube"]))),
+        }
+        for name, taken in seconds.items()
+    }
+
+
+def peer_speeds(python: Path, data: TrainingSet, pairs: int) -> dict[str, float]:
+    """Return samples a second of other trainers' training calls."""
+    q, a = data.gather(data.questions[:pairs]), data.gather(data.answers[:pairs])
+    steps = max(1, pairs // 1024)
+    options = {
+        "sentence_transformers": {"batch": 1024, "steps": steps, "rate": 1e-3, "seed": 0},
+        "llama_index": {"batch": 256, "epochs": 1, "rate": 1e-3, "seed": 0},
+    }
+    samples = {"sentence_transformers": steps * min(1024, pairs), "llama_index": pairs}
+    return {
+        name: samples[name] / float(peers.run_trainer(python, name, q, a, options[name])["seconds"])
+        for name in options
+    }
+
+
+def large_epoch(config: Config, pairs: int, dimension: int, folder: Path) -> dict[str, float]:
+    """Train one epoch; run in a process of its own, since it reads that process's peak memory."""
+    data = synthetic(folder, pairs, dimension)
+    steps = steps_per_epoch(data.num_pairs, config.training.batch_size)
+    stage = dialogue_stage(config, steps)
+    trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), config.core, data)
+    started = time.perf_counter()
+    trainer.run_steps(stage, steps)
+    seconds = time.perf_counter() - started
+    return {"pairs": pairs, "seconds": seconds, "steps": steps, "peak_rss_gb": _peak_rss_gb()}
+
+
+def _peak_rss_gb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
+
+
+def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
+    """Run all measurements."""
+    with tempfile.TemporaryDirectory(prefix="cube-speed-") as name:
+        folder = Path(name)
+        data = synthetic(folder, options.pairs, options.dimension)
+        batch = min(config.training.batch_size, data.num_pairs)
+        training_roofline, inference_roofline = rooflines(config, data, batch)
+        cube, dense = Cube(options.dimension, config.core), dense_map(options.dimension)
+        block = data.gather(data.questions[:batch])
+        training = {
+            "cube": cube_training(config, data),
+            "dense": dense_training(config, data),
+            "roofline": training_roofline,
+        }
+        applying = {
+            "cube": repeat(lambda: cube.apply_to(block)),
+            "dense": repeat(lambda: dense(block)),
+            "roofline": inference_roofline,
+        }
+        samples = batch * _TIMED_STEPS
+        results: dict[str, Any] = {
+            "machine": machine(),
+            "batch": batch,
+            "training": in_turns(training, samples, options.repeats),
+            "inference": in_turns(applying, samples, options.repeats),
+        }
+        if note := peers.missing(options.peer_python):
+            results["peers"] = note
+        else:
+            speeds = peer_speeds(options.peer_python, data, min(options.peer_pairs, data.num_pairs))
+            after = in_turns({"cube": training["cube"]}, samples, options.repeats)
+            ours = max(s["cube"]["samples_per_second"] for s in (results["training"], after))
+            results["peers"] = {
+                n: {"samples_per_second": s, "cube_ratio": ours / s} for n, s in speeds.items()
+            }
+        if options.epoch_pairs:
+            results["epoch"] = _in_own_process(options, folder)
+    return results
+
+
+def _in_own_process(options: argparse.Namespace, folder: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.speed", "--large", str(folder)]
+    command += ["--epoch-pairs", str(options.epoch_pairs), "--dimension", str(options.dimension)]
+    command += [part for override in options.overrides for part in ("--set", override)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def make_table(results: dict[str, Any]) -> Table:
+    """Lay the numbers out for the terminal."""
+    table = Table(title=f"Batches of {results['batch']:,}", title_justify="left")
+    table.add_column("what")
+    table.add_column("samples a second", justify="right")
+    table.add_column("cube ÷ it", justify="right")
+    table.add_column("median of rounds", justify="right")
+    kinds = {"training": results["training"], "inference": results["inference"]}
+    if not isinstance(results["peers"], str):
+        kinds["training call"] = results["peers"]
+    for kind, systems in kinds.items():
+        for name, s in systems.items():
+            median = s.get("cube_ratio_median")
+            table.add_row(
+                f"{kind}, {name}", f"{s['samples_per_second']:,.0f}", f"{s['cube_ratio']:.2f}",
+                "" if median is None else f"{median:.2f}",
+            )  # fmt: skip
+        table.add_section()
+    return table
+
+
+def main() -> None:
+    """Read the options and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pairs", type=int, default=20_000)
+    parser.add_argument("--dimension", type=int, default=384)
+    parser.add_argument("--repeats", type=int, default=7, help="rounds that count")
+    parser.add_argument("--epoch-pairs", type=int, default=1_000_000, help="0: leave it out")
+    parser.add_argument("--peer-python", type=Path, default=peers.PYTHON)
+    parser.add_argument("--peer-pairs", type=int, default=10_240)
+    parser.add_argument("--out", type=Path, default=Path("var/bench/speed.json"))
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="a.b=c")
+    parser.add_argument("--large", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    try:
+        config = load_config(None, options.overrides)
+        if options.large:
+            values = large_epoch(config, options.epoch_pairs, options.dimension, options.large)
+            sys.stdout.write(json.dumps(values))
+            return
+        results = measure(options, config)
+    except CubeError as error:
+        sys.exit(str(error))
+    storage.write_json(options.out, results)
+    console = Console(width=100)
+    console.print(make_table(results))
+    if isinstance(results["peers"], str):
+        console.print(results["peers"])
+    if epoch := results.get("epoch"):
+        console.print(
+            f"An epoch of {epoch['pairs']:,} pairs: {epoch['seconds']:.0f} s, "
+            f"peak RSS {epoch['peak_rss_gb']:.2f} GB"
+        )
+    console.print(f"JSON: {options.out}")
+
+
+if __name__ == "__main__":
+    main()

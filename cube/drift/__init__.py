@@ -1,0 +1,1 @@
+"""Drift: how far the newest questions are from those a cube was trained on. Numbers only."""

@@ -1,0 +1,30 @@
+"""The questions that every baseline's dials are chosen on: a sample of validation, never test."""
+
+import numpy as np
+from jaxtyping import Float
+
+from cube.evaluation.experiment import Experiment
+from cube.evaluation.metrics import rank_slice
+from cube.evaluation.ranking import reciprocal_ranks
+from cube.training.validation import MAX_BANK, MAX_QUESTIONS
+
+
+class Tuning:
+    """Scores predictions on as many validation questions as a training looks at.
+
+    Attributes:
+        task: the sampled questions and bank.
+        questions: their vectors, shape (Q, D).
+    """
+
+    def __init__(self, experiment: Experiment):
+        data = experiment.training_set
+        self.task = data.validation.sample(MAX_QUESTIONS, MAX_BANK, seed=0)
+        self.questions = data.gather(self.task.questions)
+        self._bank = data.gather(self.task.bank)
+        self._answer_mean = experiment.centre.answer
+
+    def mrr(self, predictions: Float[np.ndarray, "Q D"], rank_centred: bool) -> float:
+        """Return MRR@10 of predictions for `questions`."""
+        ranking = rank_slice(predictions, self._bank, self.task, self._answer_mean, rank_centred)
+        return float(reciprocal_ranks(ranking.ranks).mean())

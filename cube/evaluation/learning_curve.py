@@ -1,0 +1,62 @@
+"""What more data should bring: trainings on a quarter and a half of it, extrapolated.
+
+MRR@10 is taken to grow by a constant with every doubling; the straight line through a quarter, a
+half and all of the data is read off at twice the data. That is an expectation, not a measurement.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cube.evaluation.significance import paired_bootstrap
+from cube.training.dataset import TrainingSet
+
+SHARES = (0.25, 0.5)
+# Least squares through x = 0, 1, 2 at x = 3, as weights of the three values.
+_AT_TWICE = (-2 / 3, 1 / 3, 4 / 3)
+
+Score = Callable[[TrainingSet, float], np.ndarray]
+
+
+def learning_curve(
+    data: TrainingSet, slice_name: str, full: np.ndarray, score: Score, seed: int = 0
+) -> dict[str, Any]:
+    """Return what `LearningCurve` in `cube.evaluation.schema` describes.
+
+    Args:
+        data: all training pairs; the parts are nested and drawn at random.
+        slice_name: of the test part.
+        full: reciprocal ranks of the cube trained on all of it, one a test question.
+        score: trains on a part and gives reciprocal ranks of the same questions.
+        seed: of the parts.
+    """
+    by_question = [score(part(data, share, seed), share) for share in SHARES] + [full]
+    pairs = [round(data.num_pairs * share) for share in (*SHARES, 1.0)]
+    # Linear in every question's scores, so the interval is that of a mean over questions.
+    line = sum(w * scores for w, scores in zip(_AT_TWICE, by_question, strict=True))
+    gain = paired_bootstrap(np.asarray(line), full)
+    expected = float(np.clip(full.mean() + gain.difference, 0, 1))
+    return {
+        "slice": slice_name,
+        "points": [
+            {"pairs": n, "mrr@10": float(scores.mean())}
+            for n, scores in zip(pairs, by_question, strict=True)
+        ],
+        "doubled_pairs": 2 * data.num_pairs,
+        "expected": expected,
+        "gain": gain.to_json(),
+        "sentence": (
+            f"With twice the data ({2 * data.num_pairs:,} pairs) expect MRR@10 of about "
+            f"{expected:.3f} ({gain.low:+.3f} to {gain.high:+.3f} against now); the line through "
+            "a quarter, a half and all of it says so, nothing was measured there."
+        ),
+    }
+
+
+def part(data: TrainingSet, share: float, seed: int) -> TrainingSet:
+    """Return a share of the training pairs; smaller parts lie within larger ones."""
+    order = np.random.default_rng(seed).permutation(data.num_pairs)
+    kept = np.sort(order[: max(1, round(data.num_pairs * share))])
+    return replace(data, questions=data.questions[kept], answers=data.answers[kept])

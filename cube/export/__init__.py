@@ -1,0 +1,1 @@
+"""A trained cube for other programs."""

@@ -1,0 +1,64 @@
+"""The teacher with a cube behind it as one sentence-transformers model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cube.errors import ModelError
+from cube.export.affine import affine_map
+from cube.lattice.core import Cube
+from cube.model import load_model
+from cube.teacher.encoder import Teacher
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+def to_sentence_transformer(model: Path) -> "SentenceTransformer":
+    """Return a model whose `encode_query` moves questions.
+
+    `encode_document` gives the teacher's own vectors, so an index of documents stays as it is.
+
+    Raises:
+        ModelError: when the cube knows no teacher.
+    """
+    saved = load_model(model)
+    config = saved.teacher_config
+    if config is None:
+        raise ModelError(f"{model} was trained on stored vectors: there is no encoder to export.")
+    teacher = Teacher(config)
+    saved.check_teacher(teacher)
+
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Router
+
+    encoder: list[Any] = list(teacher.model)
+    if config.normalize and not isinstance(encoder[-1], Normalize):
+        encoder.append(Normalize())
+    router = Router.for_query_document([*encoder, *_modules(saved.cube)], encoder)
+    prompts = {"query": config.query_prompt, "document": config.passage_prompt}
+    return SentenceTransformer(modules=[router], prompts=prompts)
+
+
+def _modules(cube: Cube) -> list[Any]:
+    """Return the cube as stock modules where it is one matrix, else as a module of this package."""
+    from sentence_transformers.sentence_transformer.modules import Dense, Normalize
+
+    from cube.export.module import CubeModule
+
+    try:
+        weight, bias = affine_map(cube)
+    except ModelError:
+        return [CubeModule(cube)]
+    dense = Dense(cube.dimension, cube.dimension, activation_function=None)
+    dense.linear.load_state_dict({"weight": weight.T.contiguous(), "bias": bias})
+    return [dense, Normalize()]
+
+
+def export_sentence_transformers(model: Path, out: Path) -> None:
+    """Write the model of `to_sentence_transformer` to a folder.
+
+    A cube that is one matrix needs stock modules only. Any other is loaded again by
+    `SentenceTransformer(out, trust_remote_code=True)` where this package is installed: the code
+    that is trusted is `cube.export.module`, and none is in the folder.
+    """
+    to_sentence_transformer(model).save(str(out), create_model_card=False)

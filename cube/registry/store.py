@@ -1,0 +1,215 @@
+"""The registry: immutable versions of a model and a pointer to its champion.
+
+models/<name>/<version>/             a model folder, never changed once it is there
+models/<name>/records/<version>.json when it came, the digests of its files, its last judgement
+models/<name>/champion               the version that serves, replaced atomically
+models/<name>/history.jsonl          every promotion: when, which, by whom, why
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from cube import storage
+from cube.data.scratch import locked
+from cube.errors import GateError, ModelError
+
+GATE = "gate"
+Kind = Literal["gate", "forced", "rollback"]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A line of the history: `version` took over from `previous`."""
+
+    at: str
+    version: str
+    previous: str | None
+    reason: str
+    kind: Kind = "gate"
+    by: str = GATE
+
+
+class Registry:
+    """Versions of one model. A serving process reads `path(champion)` and needs no lock."""
+
+    def __init__(self, home: Path, name: str):
+        self.home = home
+        self.folder = home / "models" / name
+
+    def versions(self) -> list[str]:
+        """Return all versions, oldest name first."""
+        return sorted(path.parent.name for path in self.folder.glob("[!.]*/config.json"))
+
+    def path(self, version: str) -> Path:
+        """Return the folder of a version; "champion" is the one that serves.
+
+        Raises:
+            ModelError: when there is none of that name.
+        """
+        if version == "champion":
+            version = self.champion() or version
+        if version not in self.versions():
+            known = ", ".join(self.versions()) or "none"
+            raise ModelError(f"No version {version!r} in {self.folder}. Versions: {known}.")
+        return self.folder / version
+
+    def champion(self) -> str | None:
+        """Return the version that serves, or None before the first promotion."""
+        try:
+            return (self.folder / "champion").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+
+    def history(self) -> list[Promotion]:
+        """Return all promotions, oldest first.
+
+        Raises:
+            ModelError: when a line is not a promotion.
+        """
+        file = self.folder / "history.jsonl"
+        lines = file.read_text(encoding="utf-8").split("\n") if file.is_file() else []
+        promotions = []
+        for number, line in enumerate(filter(None, lines), start=1):
+            try:
+                promotions.append(Promotion(**json.loads(line)))
+            except (ValueError, TypeError):
+                raise ModelError(f"Mend line {number} of {file}: it is no promotion.") from None
+        return promotions
+
+    def record(self, version: str) -> dict[str, Any]:
+        """Return what is known of a version: `published`, `files`, `settings`, `judgement`.
+
+        Raises:
+            ModelError: when there is no such version, or it was put there by hand.
+        """
+        folder = self.path(version)
+        file = self._record_file(folder.name)
+        if not file.is_file():
+            raise ModelError(f"{folder} was never published: {file} is missing. Publish its run.")
+        return storage.read_json(file)
+
+    def publish(
+        self, model: Path, version: str, judgement: dict[str, Any], settings: dict[str, Any]
+    ) -> Path:
+        """Copy a model folder in as a version; one that is there already stays as it is.
+
+        Args:
+            model: model folder.
+            version: name it gets.
+            judgement: the gate's verdict on it, see `judgement_of`; replaces an older one.
+            settings: the resolved config it was made with.
+        """
+        folder = self.folder / version
+        with locked(self.folder / ".lock"):
+            if not folder.is_dir():
+                with storage.atomic_folder(folder) as temporary:
+                    shutil.copytree(model, temporary, dirs_exist_ok=True)
+                    for path in _files(temporary):
+                        path.chmod(0o444)
+                        storage.sync(path)
+            record = self._record_file(version)
+            known = storage.read_json(record) if record.is_file() else _new_record(folder, settings)
+            storage.write_json(record, {**known, "judgement": judgement})
+        return folder
+
+    def changed_files(self, version: str) -> list[str]:
+        """Return the files of a version that are not what was published, or not there."""
+        folder, files = self.path(version), self.record(version)["files"]
+        there = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
+        return sorted(
+            name
+            for name in files.keys() | there.keys()
+            if name not in there or storage.file_sha256(there[name]) != files.get(name)
+        )
+
+    def refusal(self, version: str) -> str | None:
+        """Return why the gate may not promote a version as things stand, or None if it may."""
+        judgement, champion = self.record(version)["judgement"], self.champion()
+        if not judgement["promote"]:
+            return judgement["sentence"]
+        if champion not in (judgement["champion"], version):
+            return (
+                f"Not promoted: {version} was compared with {judgement['champion'] or 'nobody'}, "
+                f"but the champion is {champion}. Evaluate its run again."
+            )
+        for last in reversed(self.history()):
+            if last.version == version:
+                return None
+            if last.previous == version and last.kind == "rollback":
+                return f"Not promoted: {version} was rolled back by {last.by}: {last.reason}"
+        return None
+
+    def promote(self, version: str) -> None:
+        """Let a version serve if the gate lets it.
+
+        Raises:
+            GateError: with the gate's reason.
+            ModelError: when there is no such version, or its files have changed.
+        """
+        with locked(self.folder / ".lock"):
+            if (refusal := self.refusal(version)) is not None:
+                raise GateError(refusal)
+            self._swap(version, GATE, GATE, self.record(version)["judgement"]["sentence"])
+
+    def force(self, version: str, by: str, reason: str) -> None:
+        """Let a version serve whatever the gate says; who did it and why goes into the history."""
+        if not (by.strip() and reason.strip()):
+            raise ModelError("A forced promotion is recorded with who and why: give both.")
+        with locked(self.folder / ".lock"):
+            self._swap(version, "forced", by, reason)
+
+    def rollback(self, by: str, reason: str) -> str:
+        """Let the version serve that the champion took over from, and return it.
+
+        The gate does not promote the version that was rolled back again; `force` does.
+
+        Raises:
+            ModelError: when there is no champion, or none before it.
+        """
+        with locked(self.folder / ".lock"):
+            champion = self.champion()
+            arrivals = [p for p in self.history() if p.version == champion and p.kind != "rollback"]
+            if champion is None or not arrivals or arrivals[-1].previous is None:
+                raise ModelError(f"No champion of {self.folder} before {champion}: nothing to do.")
+            previous = arrivals[-1].previous
+            self._swap(previous, "rollback", by, reason)
+        return previous
+
+    def _swap(self, version: str, kind: Kind, by: str, reason: str) -> None:
+        version, previous = self.path(version).name, self.champion()
+        if version == previous:
+            return
+        if changed := self.changed_files(version):
+            raise ModelError(
+                f"Version {version} is not what was published, it cannot serve: "
+                f"{', '.join(changed)} changed in {self.folder / version}."
+            )
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entries = [*self.history(), Promotion(now, version, previous, reason, kind, by)]
+        lines = "".join(json.dumps(asdict(e), ensure_ascii=False) + "\n" for e in entries)
+        # The history first: whatever kills this process, no version serves that nobody recorded.
+        storage.write_bytes(self.folder / "history.jsonl", lines.encode())
+        storage.write_bytes(self.folder / "champion", f"{version}\n".encode())
+
+    def _record_file(self, version: str) -> Path:
+        return self.folder / "records" / f"{version}.json"
+
+
+def _new_record(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "version": folder.name,
+        "published": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {
+            path.relative_to(folder).as_posix(): storage.file_sha256(path)
+            for path in _files(folder)
+        },
+        "settings": settings,
+    }
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())

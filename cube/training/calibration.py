@@ -1,0 +1,140 @@
+"""After training: how far answers follow the core, and how much they draw on the memory.
+
+Both are chosen on validation, and only ever to something better than the core alone by more than
+chance explains. So a cube that learned nothing of use stays the frozen teacher.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from cube.config import TrainingConfig
+from cube.evaluation.metrics import normalized
+from cube.evaluation.ranking import RetrievalTask, first_right_ranks, reciprocal_ranks
+from cube.lattice.core import Cube
+from cube.lattice.memory import Memory
+from cube.training.dataset import TrainingSet
+from cube.training.validation import MAX_BANK, MAX_QUESTIONS
+
+STRENGTHS = (0.75, 0.5, 0.25, 0.0)
+SHARES = (0.25, 0.5, 1.0)
+FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
+
+Setting = TypeVar("Setting")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was chosen.
+
+    Attributes:
+        strength: share of the core in an answer, the rest is the question itself.
+        memory_pairs: training pairs remembered; 0 where remembering does not help.
+        memory_share: weight of what is remembered against a prediction of length 1.
+        validation_mrr: MRR@10 of the answers so made.
+    """
+
+    strength: float
+    memory_pairs: int
+    memory_share: float
+    validation_mrr: float
+
+
+def calibrate(cube: Cube, data: TrainingSet, config: TrainingConfig) -> Calibration:
+    """Set `strength` and `memory` of a trained cube and return what was chosen."""
+    judge = _Judge(data, config.seed)
+    x_BD = torch.from_numpy(judge.questions)
+    with torch.inference_mode():
+        core = torch.from_numpy(cube.restore(judge.questions))
+    plain = torch.nn.functional.normalize(x_BD, dim=-1)
+    blends = {s: s * core + (1 - s) * plain for s in (1.0, *STRENGTHS)}
+    strength, scores = judge.choose(1.0, ((s, blends[s]) for s in blends))
+    cube.strength.fill_(strength)
+
+    memory = _remember(data, cube.config.memory_pairs, config)
+    share = 0.0
+    if memory is not None:
+        share, scores = _choose_share(memory, x_BD, blends[strength], judge)
+        cube.memory = memory.to(cube.strength.device) if share else None
+    pairs = len(memory) if memory is not None and share else 0
+    return Calibration(strength, pairs, share, float(scores.mean()))
+
+
+def _remember(data: TrainingSet, limit: int, config: TrainingConfig) -> Memory | None:
+    if limit == 0:
+        return None
+    kept = np.random.default_rng(config.seed).permutation(data.num_pairs)[:limit]
+    pairs = np.unique(np.stack([data.questions[kept], data.answers[kept]]), axis=1)
+    memory = Memory(*(torch.from_numpy(data.gather(rows)) for rows in pairs))
+    memory.temperature.fill_(config.temperature)
+    return memory
+
+
+@torch.inference_mode()
+def _choose_share(
+    memory: Memory, questions: Tensor, base: Tensor, judge: "_Judge"
+) -> tuple[float, np.ndarray]:
+    near, answers = memory.neighbours(questions)
+    best = near[:, 0].float()
+    floors = [-torch.inf if q is None else float(best.quantile(q)) for q in FLOORS]
+
+    def readings() -> Iterable[tuple[tuple[float, float], Tensor]]:
+        yield (0.0, floors[0]), base
+        for floor in floors:
+            memory.floor.fill_(floor)
+            memory.share.fill_(1.0)
+            reading = memory.read(near, answers)
+            for share in SHARES:
+                yield (share, floor), base + share * reading
+
+    (share, floor), scores = judge.choose((0.0, floors[0]), readings())
+    memory.share.fill_(share)
+    memory.floor.fill_(floor)
+    return share, scores
+
+
+class _Judge:
+    """Compares predictions for the validation questions."""
+
+    def __init__(self, data: TrainingSet, seed: int):
+        self._task: RetrievalTask = data.validation.sample(MAX_QUESTIONS, MAX_BANK, seed)
+        self.questions = data.gather(self._task.questions)
+        self._bank = normalized(data.gather(self._task.bank))
+        first_right = self._task.bank[self._task.right[self._task.bounds[:-1]]]
+        self._seen: Bool[np.ndarray, " Q"] = np.isin(first_right, data.answers)
+
+    def choose(
+        self, default: Setting, candidates: Iterable[tuple[Setting, Tensor]]
+    ) -> tuple[Setting, Float[np.ndarray, " Q"]]:
+        """Return the best candidate that is clearly better than the default, and its scores.
+
+        Clearly: over all questions by more than a standard error, and neither on answers that
+        training has seen nor on the others worse by more than one.
+        """
+        scores = {name: self._score(prediction) for name, prediction in candidates}
+        best = default
+        for name, score in scores.items():
+            better = score.mean() > scores[best].mean()
+            if better and self._clearly_better(score - scores[default]):
+                best = name
+        return best, scores[best]
+
+    def _clearly_better(self, gain: Float[np.ndarray, " Q"]) -> bool:
+        parts = [part for part in (gain[self._seen], gain[~self._seen]) if len(part) > 1]
+        no_part_suffers = all(part.mean() >= -_error(part) for part in parts)
+        return bool(gain.mean() > _error(gain) and no_part_suffers)
+
+    def _score(self, predictions: Tensor) -> Float[np.ndarray, " Q"]:
+        return reciprocal_ranks(
+            first_right_ranks(predictions.float().numpy(), self._bank, self._task)
+        )
+
+
+def _error(values: Float[np.ndarray, " n"]) -> float:
+    """Return the standard error of the mean."""
+    return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.inf

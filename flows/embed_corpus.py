@@ -1,0 +1,70 @@
+"""Fill the cache of embeddings, so that the night finds it warm; on several processes if asked."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from cube.config import Config, load_config
+from cube.errors import ConfigError
+from flows.wiring import DEFAULT_CONFIG, ConfigFile, Overrides, cube_flow
+from tasks import embedding
+from tasks.data import ingest_data
+
+Workers = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=256,
+        title="Processes",
+        description="more than 1 needs the extra `dask`; they divide the texts among themselves",
+    ),
+]
+DaskAddress = Annotated[
+    str | None,
+    Field(
+        title="Dask scheduler",
+        description="such as tcp://host:8786, sharing the home folder; empty: processes here",
+    ),
+]
+
+
+@cube_flow("embed-corpus", "Ingest, then encode every text that the cache lacks.")
+def embed_corpus(
+    config_file: ConfigFile = DEFAULT_CONFIG,
+    overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
+    workers: Workers = 1,
+    dask_address: DaskAddress = None,
+) -> dict[str, Any]:
+    """Return folder, digest and shape of the vector matrix."""
+    config = load_config(Path(config_file), overrides)
+    corpus = ingest_data(config)
+    if workers > 1 or dask_address:
+        _warm_cache(config, corpus, workers, dask_address)
+    return embedding.embed_corpus(config, corpus)
+
+
+def _warm_cache(
+    config: Config, corpus: dict[str, Any], workers: int, dask_address: str | None
+) -> None:
+    """Run the same step in several processes: each takes batches that no other has encoded yet."""
+    try:
+        from prefect_dask import DaskTaskRunner
+    except ImportError:
+        raise ConfigError(
+            "More than one process needs Dask: pip install 'cube-lattice[dask]'."
+        ) from None
+    local = {
+        "n_workers": workers,
+        "threads_per_worker": 1,
+        "dashboard_address": None,
+        "memory_limit": 0,  # a worker that spills or restarts loses more than it saves
+    }
+    runner = DaskTaskRunner(address=dask_address, cluster_kwargs=None if dask_address else local)
+    with runner:
+        futures = [
+            runner.submit(embedding.embed_corpus, {"config": config, "corpus": corpus})
+            for _ in range(workers)
+        ]
+        for future in futures:
+            future.result()

@@ -1,0 +1,67 @@
+"""What all flows share: their form, the name of a run, and errors told as a sentence."""
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import Flow, flow
+from prefect.runtime import flow_run
+from prefect.states import Failed
+from pydantic import Field
+
+from cube.config import load_config
+from cube.errors import CubeError
+from tasks.common import forward_logs
+
+DEFAULT_CONFIG = "deployments/configs/nightly.yaml"
+
+ConfigFile = Annotated[
+    str,
+    Field(
+        min_length=1,
+        title="File of settings",
+        description="YAML file of settings, relative to the folder the flow runs in",
+    ),
+]
+Overrides = Annotated[
+    list[str],
+    Field(
+        title="Single settings to change",
+        description="each as section.key=value, such as training.seed=1",
+    ),
+]
+
+
+def cube_flow(name: str, description: str) -> Callable[[Callable[..., Any]], Flow[..., Any]]:
+    """Return a decorator that makes a function with `config_file` and `overrides` a flow.
+
+    An error a person can act on becomes the state's message, so that a run's page shows the
+    sentence and nothing else.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Flow[..., Any]:
+        @functools.wraps(function)
+        def told(*args: Any, **kwargs: Any) -> Any:
+            forward_logs()
+            try:
+                return function(*args, **kwargs)
+            except (CubeError, OSError) as error:
+                return Failed(message=str(error), data=error)
+
+        return flow(told, name=name, flow_run_name=name_of_run, description=description)
+
+    return decorate
+
+
+def name_of_run() -> str:
+    """Return name, date and digest of the settings, such as `nightly-20260131-0200-1f6c0a2b`."""
+    now = datetime.now(UTC).strftime("%Y%m%d-%H%M")
+    parameters = flow_run.parameters
+    file = parameters.get("config_file", DEFAULT_CONFIG)
+    try:
+        config = load_config(Path(file), parameters.get("overrides"))
+    except CubeError:  # the flow itself tells what is wrong
+        return f"{Path(file).stem}-{now}"
+    return f"{config.name}-{now}-{config.digest()[:8]}"

@@ -1,0 +1,75 @@
+"""Sets: found under any usual name, divided as their files say, refused with a reason."""
+
+import numpy as np
+import pytest
+
+from benchmarks.sets import Part, find_sets, make_set, read_npz
+from cube.data.splits import Split
+from cube.errors import DataError
+
+
+def part(rows: slice, texts=False) -> Part:
+    vectors = np.random.default_rng(0).standard_normal((2, 60, 8)).astype(np.float32)
+    words = tuple([f"{kind}{i}" for i in range(60)[rows]] for kind in "qa") if texts else None
+    return Part(vectors[0, rows], vectors[1, rows], words)
+
+
+def test_finds_sets_by_prefix_by_folder_and_without_either(tmp_path):
+    names = ["a.train.jsonl", "a.test.jsonl", "a.dev.jsonl", "sub/train.csv", "sub/test.csv"]
+    names += ["b_train.jsonl.gz", "b_test.parquet", "lonely.train.jsonl", "notes.txt"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_sets(tmp_path)
+    assert sorted(found) == ["a", "b", "sub"]
+    assert found["a"][Split.VALIDATION].name == "a.dev.jsonl"
+    assert found["b"][Split.TRAIN].name == "b_train.jsonl.gz"
+    assert list(find_sets(tmp_path / "sub")) == ["sub"]
+
+
+def test_refuses_a_folder_without_a_set_and_a_part_given_twice(tmp_path):
+    (tmp_path / "train.jsonl").touch()
+    with pytest.raises(DataError, match="holds no set"):
+        find_sets(tmp_path)
+    (tmp_path / "train.csv").touch()
+    with pytest.raises(DataError, match="same part"):
+        find_sets(tmp_path)
+
+
+def test_carves_validation_from_train_by_answer_and_leaves_test_alone():
+    parts = {Split.TRAIN: part(slice(0, 40)), Split.TEST: part(slice(40, 60))}
+    doubled = Part(parts[Split.TRAIN].questions, np.repeat(parts[Split.TRAIN].answers[:20], 2, 0))
+    made = make_set("s", {**parts, Split.TRAIN: doubled})
+    splits, answers = made.experiment.splits, made.experiment.answers
+    held_out = splits == Split.VALIDATION
+    assert 0 < held_out.sum() < 20
+    assert not np.isin(answers[held_out], answers[splits == Split.TRAIN]).any()
+    assert (np.flatnonzero(splits == Split.TEST) == np.arange(40, 60)).all()
+    assert len(made.task) == len(made.task.bank) == 20
+
+
+def test_texts_and_vectors_of_a_row_belong_together():
+    parts = {
+        Split.TRAIN: part(slice(0, 30), texts=True),
+        Split.VALIDATION: part(slice(30, 40), texts=True),
+        Split.TEST: part(slice(40, 60), texts=True),
+    }
+    made = make_set("s", parts, limit=8)
+    experiment = made.experiment
+    assert np.bincount(experiment.splits).tolist() == [8, 8, 8]
+    assert experiment.texts(made.task.questions) == [f"q{i}" for i in range(40, 48)]
+    assert experiment.texts(made.task.bank) == [f"a{i}" for i in range(40, 48)]
+    whole = part(slice(None))
+    np.testing.assert_array_equal(experiment.gather(made.task.bank), whole.answers[40:48])
+
+
+def test_reads_an_npz_and_names_what_is_missing(tmp_path):
+    q, a = np.ones((4, 8), np.float32), np.zeros((4, 8), np.float32)
+    np.savez(tmp_path / "v.npz", train_q=q, train_a=a, test_q=q, test_a=a)
+    assert sorted(read_npz(tmp_path / "v.npz")) == [Split.TRAIN, Split.TEST]
+    np.savez(tmp_path / "w.npz", train_q=q, train_a=a, test_q=q)
+    with pytest.raises(DataError, match="lacks test_q or _a"):
+        read_npz(tmp_path / "w.npz")
+    np.savez(tmp_path / "x.npz", train_q=q, train_a=a[:3], test_q=q, test_a=a)
+    with pytest.raises(DataError, match="must be equal matrices"):
+        read_npz(tmp_path / "x.npz")

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from cube.config import CoreConfig
+from cube.data.splits import Split, slice_pairs
+from cube.drift.quality import Answered, judge_quality
+from cube.evaluation.experiment import Experiment
+from cube.lattice.core import Cube
+
+PAIRS, DIMENSION = 600, 48
+
+
+@pytest.fixture
+def known() -> Experiment:
+    """Questions near their answers, a third of them for the test."""
+    generator = np.random.default_rng(0)
+    answers = generator.standard_normal((PAIRS, DIMENSION)).astype(np.float32)
+    vectors = np.concatenate([near(answers, 1), answers])
+    splits = np.where(np.arange(PAIRS) % 3 == 0, Split.TEST, Split.TRAIN).astype(np.int8)
+    right = np.arange(PAIRS, 2 * PAIRS)
+    slices = slice_pairs(right, np.zeros(PAIRS, bool), splits)
+    return Experiment(vectors, np.arange(PAIRS), right, splits, slices)
+
+
+def near(answers: np.ndarray, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).standard_normal(answers.shape)
+    return (answers + 1.5 * noise).astype(np.float32)
+
+
+def recent(known: Experiment, count: int) -> Answered:
+    """Return new questions for some of the answers, half of them not in the bank yet."""
+    generator = np.random.default_rng(2)
+    old = known.vectors[known.answers[: count // 2]]
+    new = generator.standard_normal((count - len(old), DIMENSION)).astype(np.float32)
+    answers = np.concatenate([old, new])
+    return Answered(near(answers, 3), answers)
+
+
+@pytest.mark.parametrize("count", [30, 200])
+def test_answers_as_good_as_ever_are_no_alarm(known, count):
+    judgement = judge_quality(cube(), recent(known, count), known, deviations=5)
+    assert judgement is not None
+    assert not judgement.drifted
+
+
+@pytest.mark.parametrize("count", [60, 200])
+def test_shuffled_answers_raise_the_alarm(known, count):
+    right = recent(known, count)
+    wrong = Answered(right.questions, np.roll(right.answers, 7, axis=0))
+    judgement = judge_quality(cube(), wrong, known, deviations=5)
+    assert judgement is not None
+    assert judgement.drifted
+    assert judgement.score > 0.3
+
+
+def test_a_handful_of_questions_is_not_judged(known):
+    assert judge_quality(cube(), recent(known, 6), known, deviations=5) is None
+
+
+def cube() -> Cube:
+    return Cube(DIMENSION, CoreConfig())

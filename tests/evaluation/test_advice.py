@@ -1,0 +1,90 @@
+"""Every recommendation appears for the numbers that call for it, and not otherwise."""
+
+import copy
+
+import pytest
+
+from cube.evaluation.advice import recommendations
+from cube.evaluation.targets import Target
+
+QUIET = {
+    "headline": "new_wordings",
+    "slices": {
+        "new_wordings": {
+            "questions": 200,
+            "scores": {"cube": {"hub_skewness": 1.0}, "identity": {"hub_skewness": 1.0}},
+            "cube_minus": {"identity": {"difference": 0.05}},
+            "groups": [
+                {"by": "source", "value": "faq", "questions": 50, "judged": True,
+                 "cube_minus_identity": {"difference": 0.05, "low": 0.01, "high": 0.09}},
+            ],
+        }
+    },
+    "label_check": {"suspicious": False, "sentence": "Fine."},
+    "leaks": {"leaked": 0, "checked": 200},
+    "failures": {"num_likely_wrong_labels": 1, "num_unanswerable": 1},
+    "headroom": {"copied_share": 0.0, "ceiling": 1.0, "likely": "yes", "sentence": "Room."},
+    "learning_curve": {"gain": {"low": -0.01, "high": 0.03}, "sentence": "Twice."},
+    "confidence": None,
+    "dialogue": {"ablation": {"gain": {"difference": 0.03}}},
+    "training": {"loss_convergence": 0.001},
+    "stability": {"spread": 0.002},
+}  # fmt: skip
+
+
+def changed(path: str, value):
+    values = copy.deepcopy(QUIET)
+    *parents, last = path.split(".")
+    part = values
+    for name in parents:
+        part = part[name]
+    part[last] = value
+    return values
+
+
+def test_numbers_that_call_for_nothing_give_no_advice():
+    assert recommendations(QUIET) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("label_check", {"suspicious": True, "sentence": "Shuffled."}, "joined. Shuffled."),
+        ("leaks.leaked", 2, "2 of 200 test pairs"),
+        ("headroom.copied_share", 0.2, "20% of validation questions"),
+        ("headroom.likely", "no", "without an adapter. Room."),
+        ("failures.num_likely_wrong_labels", 9, "9 of 200"),
+        ("failures.num_unanswerable", 9, "9 of 200"),
+        ("learning_curve.gain", {"low": 0.01, "high": 0.03}, "Collect more pairs. Twice."),
+        ("learning_curve.gain", {"low": -0.01, "high": 0.001}, "change little"),
+        (
+            "confidence",
+            {"threshold": 0.5, "answered_share": 0.4, "answered_accuracy": 0.9, "accuracy": 0.6},
+            "40% of test questions are then answered and 90%",
+        ),
+        ("slices.new_wordings.scores.cube", {"hub_skewness": 4.0}, "hubs"),
+        ("dialogue.ablation.gain.difference", -0.01, "data.context: last"),
+        ("training.loss_convergence", 0.05, "5.0%"),
+        ("stability.spread", 0.1, "seeds differ by 0.100"),
+    ],
+)
+def test_each_number_has_its_sentence(path, value, words):
+    advice = recommendations(changed(path, value))
+    assert len(advice) == 1
+    assert words in advice[0]
+
+
+def test_a_part_that_got_worse_is_named():
+    values = copy.deepcopy(QUIET)
+    group = values["slices"]["new_wordings"]["groups"][0]
+    group["cube_minus_identity"] = {"difference": -0.1, "low": -0.2, "high": -0.01}
+    assert "source 'faq'" in recommendations(values)[0]
+    group["judged"] = False
+    assert recommendations(values) == []
+
+
+def test_a_target_that_no_map_meets_says_so():
+    target = Target("x", 0.5, 0.88, "above", ceiling=0.64, ceiling_name="kNN")
+    assert "kNN" in target.out_of_reach
+    assert Target("x", 0.5, 0.88, "above", ceiling=0.9, ceiling_name="kNN").out_of_reach == ""
+    assert Target("x", 0.5, 0.88, "above").out_of_reach == ""

@@ -1,0 +1,90 @@
+"""Multi-turn measures on dialogues in which copying, guessing and knowing are told apart."""
+
+import numpy as np
+import pytest
+
+from cube.data.splits import Split
+from cube.evaluation.baselines import System
+from cube.evaluation.dialogue import coherence, context_preservation, dialogue_measures
+from cube.evaluation.experiment import Experiment
+from cube.evaluation.metrics import normalized
+
+DIALOGUES, TURNS, DIMENSION = 30, 4, 64
+
+
+@pytest.fixture
+def talks() -> Experiment:
+    """Dialogues of four turns; a question is the sum of the last two turns."""
+    generator = np.random.default_rng(0)
+    turns = normalized(generator.standard_normal((DIALOGUES * TURNS, DIMENSION)))
+    questions, answers, context, dialogues = [], [], [], []
+    for dialogue in range(DIALOGUES):
+        for turn in range(2, TURNS):
+            last = dialogue * TURNS + turn
+            context.append([last - 2, last - 1])
+            questions.append(turns[last - 2] + turns[last - 1])
+            answers.append(last)
+            dialogues.append(dialogue)
+    count = len(questions)
+    return Experiment(
+        np.concatenate([turns, normalized(np.array(questions))]).astype(np.float32),
+        DIALOGUES * TURNS + np.arange(count),
+        np.array(answers),
+        np.full(count, Split.TEST, np.int8),
+        {"dialogue_turns": np.arange(count)},
+        context,
+        np.array(dialogues),
+    )
+
+
+def answers_of(talks):
+    """Return a predictor that looks the true answer up: it knows every question."""
+    questions = talks.gather(talks.questions)
+    answers = talks.gather(talks.answers)
+    return lambda x: answers[(normalized(x) @ questions.T).argmax(axis=1)]
+
+
+def test_who_knows_the_answer_is_coherent_and_who_copies_is_not(talks):
+    hits, chance = coherence(talks, answers_of(talks))
+    assert hits.all()
+    assert (chance == 1 / 4).all()
+    copied, _ = coherence(talks, lambda x: x)
+    assert not copied.any()
+
+
+def test_equal_turns_of_a_dialogue_count_against_us(talks):
+    vectors = talks.vectors.copy()
+    vectors[0] = vectors[2]  # the first turn of the first dialogue is said again as the third
+    object.__setattr__(talks, "vectors", vectors)
+    hits, _ = coherence(talks, answers_of(talks))
+    assert not hits[0]
+    assert hits[1:].all()
+
+
+def test_context_preservation_of_the_reference_and_of_a_copy(talks):
+    assert context_preservation(talks, answers_of(talks)) == pytest.approx(1, abs=1e-5)
+    assert context_preservation(talks, lambda x: x) > 2
+
+
+def test_ablation_sees_who_uses_the_context(talks):
+    def encode(turns):
+        return np.stack([normalized(talks.gather(np.array(t))).sum(axis=0) for t in turns])
+
+    systems = [System("cube", "cube", answers_of(talks)), System("identity", "i", lambda x: x)]
+    values = dialogue_measures(talks, systems, encode)
+    ablation = values["ablation"]
+    assert ablation["true"] == 1
+    assert ablation["gain"]["low"] > 0
+    assert values["coherence"] == {"cube": 1.0, "identity": 0.0}
+
+    last_turns = talks.gather(np.array([c[-1] for c in talks.context]))
+    answers = talks.gather(talks.answers)
+    deaf = System("cube", "cube", lambda x: answers[(x @ last_turns.T).argmax(axis=1)])
+    values = dialogue_measures(talks, [deaf, systems[1]], encode)
+    assert values["ablation"]["gain"]["difference"] < ablation["gain"]["difference"]
+
+
+def test_without_dialogues_or_context_nothing_is_claimed(talks, planted_experiment):
+    systems = [System("cube", "cube", lambda x: x)]
+    assert dialogue_measures(planted_experiment, systems, None) is None
+    assert dialogue_measures(talks, systems, None)["ablation"] is None

@@ -1,0 +1,35 @@
+"""The curve's expectation is a straight line through a quarter, a half and all of the data."""
+
+import numpy as np
+import pytest
+
+from cube.evaluation.learning_curve import learning_curve, part
+
+
+def test_a_constant_gain_per_doubling_goes_on(planted_experiment):
+    data = planted_experiment.training_set
+    full = np.random.default_rng(0).uniform(0.3, 0.5, 200)
+    curve = learning_curve(
+        data, "unseen_answers", full, lambda _, share: full + 0.05 * np.log2(share)
+    )
+    assert curve["gain"]["difference"] == pytest.approx(0.05)
+    assert curve["expected"] == pytest.approx(full.mean() + 0.05)
+    assert [point["pairs"] for point in curve["points"]] == [100, 200, 400]
+    assert curve["doubled_pairs"] == 800
+
+
+def test_noise_widens_the_interval_and_no_score_exceeds_one(planted_experiment):
+    data, generator = planted_experiment.training_set, np.random.default_rng(0)
+    full = np.full(50, 0.99)
+    noisy = learning_curve(data, "x", full, lambda _, share: generator.uniform(0, 1, 50))
+    assert noisy["gain"]["high"] - noisy["gain"]["low"] > 0.1
+    assert noisy["expected"] <= 1
+
+
+def test_parts_are_nested_pairs_of_the_training_set(planted_experiment):
+    data = planted_experiment.training_set
+    quarter, half = part(data, 0.25, seed=1), part(data, 0.5, seed=1)
+    assert set(quarter.questions) < set(half.questions) < set(data.questions)
+    whole = dict(zip(data.questions, data.answers, strict=True))
+    assert [whole[q] for q in half.questions] == half.answers.tolist()
+    assert part(data, 0.5, seed=2).questions.tolist() != half.questions.tolist()

@@ -1,0 +1,157 @@
+"""Faults planted in the data are found, named and, where the test would lie, refused."""
+
+import numpy as np
+import pytest
+
+from cube import steps
+from cube.data.splits import Split
+from cube.errors import DataError
+from cube.evaluation.headroom import check_labels, headroom, look_ahead
+from cube.evaluation.leaks import check_leaks, find_leaks
+from cube.evaluation.metrics import normalized
+from tests.conftest import write_jsonl
+from tests.evaluation.conftest import experiment_of
+
+
+def with_leak(planted, share: float, noise: float):
+    """Copy test pairs over training pairs, with a little noise."""
+    questions, answers = (part.copy() for part in planted)
+    count = round(100 * share)
+    generator = np.random.default_rng(0)
+    for part in (questions, answers):
+        part[:count] = part[500 : 500 + count]
+        part[:count] += noise * generator.standard_normal((count, 48)).astype("f") / 48**0.5
+    return experiment_of(questions, answers)
+
+
+def test_a_planted_leak_is_found_and_refused(planted):
+    leaks = find_leaks(with_leak(planted, share=0.3, noise=0.02))
+    assert leaks.leaked.tolist() == list(range(500, 530))
+    assert leaks.copies.tolist() == list(range(30))
+    with pytest.raises(DataError, match=r"Leak: 30 of 100 test pairs \(30.0%, at most 1.0%\)"):
+        check_leaks(leaks, 0.01)
+    check_leaks(leaks, 0.3)
+
+
+def test_unlike_questions_or_answers_are_no_leak(planted, planted_experiment):
+    assert find_leaks(planted_experiment).share == 0
+    assert find_leaks(with_leak(planted, share=0.3, noise=0.3)).share == 0
+    questions, answers = (part.copy() for part in planted)
+    questions[:100] = questions[500:]  # asked again, but answered otherwise
+    assert find_leaks(experiment_of(questions, answers)).share == 0
+
+
+def test_turns_of_dialogues_may_repeat(planted):
+    leaky = with_leak(planted, share=1.0, noise=0.0)
+    turns = experiment_of(*planted, context=[])
+    object.__setattr__(turns, "vectors", leaky.vectors)
+    object.__setattr__(turns, "slices", {"dialogue_turns": leaky.slices["unseen_answers"]})
+    assert len(find_leaks(turns).checked) == 0
+
+
+def test_answers_that_belong_are_not_suspected(alike, planted_experiment):
+    for experiment in (experiment_of(*alike), planted_experiment):
+        labels = check_labels(look_ahead(experiment))
+        assert not labels["suspicious"]
+        assert labels["validation"] > 0.6
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_shuffled_answers_are_named(alike, everywhere):
+    questions, answers = alike
+    shuffled = answers.copy()
+    stop = len(answers) if everywhere else 400
+    shuffled[:stop] = np.random.default_rng(0).permutation(answers[:stop])
+    labels = check_labels(look_ahead(experiment_of(questions, shuffled)))
+    assert labels["suspicious"]
+    assert "look shuffled" in labels["sentence"]
+    assert labels["training"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_headroom_says_whether_an_adapter_helps(alike, planted_experiment):
+    helps = headroom(look_ahead(planted_experiment), planted_experiment)
+    assert helps["likely"] == "yes"
+    assert helps["ceiling"] == 1
+    _, answers = alike
+    perfect = experiment_of(answers, answers)
+    found = headroom(look_ahead(perfect), perfect)
+    assert found["likely"] == "no"
+    assert found["identity"] == 1
+
+
+def test_copies_in_the_bank_lower_the_ceiling(alike):
+    questions, answers = alike
+    copied = answers.copy()
+    copied[400:500] = copied[300:400]  # every validation answer has a copy in training
+    experiment = experiment_of(questions, copied)
+    found = headroom(look_ahead(experiment), experiment)
+    assert found["copied_share"] == 1
+    assert found["ceiling"] == pytest.approx(0.5)
+    assert found["known_answer_share"] == 0  # another row, though an equal one
+
+
+@pytest.mark.slow
+def test_answers_shuffled_in_training_stop_the_gate_and_are_named(small_config):
+    corpus = steps.ingest(small_config)
+    run = steps.start_run(small_config, corpus, steps.embed(small_config, corpus))
+    (run.folder / "outlook.json").unlink()
+    experiment = run.experiment
+    train = np.flatnonzero(experiment.splits == Split.TRAIN)
+    shuffled = np.random.default_rng(0).permutation(experiment.answers[train])
+    answers = experiment.answers.copy()
+    answers[train] = shuffled
+    object.__setattr__(experiment, "answers", answers)
+    steps._look_ahead(run)
+    steps.train(run)
+    values = steps.evaluate(run)
+    assert not values["verdict"]["promote"]
+    assert "The answers look shuffled" in values["verdict"]["sentence"]
+    assert any("how questions and answers were joined" in say for say in values["recommendations"])
+
+
+def test_a_leak_in_the_files_stops_the_run_before_training(small_config, tmp_path):
+    data = small_config.data.model_copy(update={"sources": [str(tmp_path / "l.jsonl")]})
+    config = small_config.model_copy(update={"data": data})
+    generator = np.random.default_rng(0)
+    words = [
+        "reset",
+        "password",
+        "sync",
+        "invoice",
+        "export",
+        "offline",
+        "theme",
+        "login",
+        "backup",
+        "share",
+    ]
+    rows = []
+    for i in range(120):
+        some = " ".join(generator.choice(words, 4, replace=False))
+        question, answer = f"How about {some} number {i}", f"Open {some} and choose {i}"
+        # The teacher is uncased and blind to accents: other words to the splits, one vector to it.
+        rows += [{"question": question, "answer": answer}]
+        rows += [{"question": question.replace("o", "ó"), "answer": answer.replace("o", "ó")}]
+    write_jsonl(tmp_path / "l.jsonl", rows)
+    corpus = steps.ingest(config)
+    with pytest.raises(DataError, match="Leak: "):
+        steps.start_run(config, corpus, steps.embed(config, corpus))
+
+
+def test_a_constant_added_to_all_vectors_changes_cosines_and_no_verdict(alike):
+    from cube.config import CoreConfig, EvaluationConfig
+    from cube.evaluation.baselines import closed_form_baselines, cube_system
+    from cube.evaluation.evaluate import judge_systems, to_json
+    from cube.lattice.core import Cube
+
+    config = EvaluationConfig(bootstrap_resamples=300)
+    found = []
+    for shift in (0.0, 2.0):
+        experiment = experiment_of(*(normalized(part) + shift / 48**0.5 for part in alike))
+        cube = cube_system("cube", "cube", Cube(48, CoreConfig()))
+        systems = [cube, *closed_form_baselines(experiment)]
+        found.append(to_json(judge_systems(experiment, systems, config), experiment, config))
+    plain, shifted = (values["slices"]["unseen_answers"]["scores"] for values in found)
+    assert shifted["mean_answer"]["cosine"] > 0.85 > plain["mean_answer"]["cosine"]
+    assert shifted["mean_answer"]["mrr@10"] < 0.05
+    assert found[0]["verdict"]["promote"] == found[1]["verdict"]["promote"]

@@ -1,0 +1,74 @@
+"""Memory: reads like the plain formula, keeps still until it is set, survives saving."""
+
+import numpy as np
+import pytest
+import torch
+
+from cube.config import CoreConfig
+from cube.lattice.core import Cube
+from cube.lattice.memory import NEIGHBOURS, Memory
+
+
+def unit(*shape: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.nn.functional.normalize(torch.randn(*shape, generator=generator), dim=-1)
+
+
+@pytest.fixture
+def memory() -> Memory:
+    memory = Memory(unit(50, 12, seed=1), unit(50, 12, seed=2))
+    memory.share.fill_(0.5)
+    return memory
+
+
+@pytest.mark.parametrize("floor", [-np.inf, 0.4])
+def test_reading_equals_a_softmax_with_a_place_for_nothing(memory, floor):
+    memory.floor.fill_(floor)
+    x = unit(3, 12, seed=3)
+    for query, read in zip(x, memory(x), strict=True):
+        scores = (memory.questions.float() @ query).numpy()
+        nearest = np.argsort(-scores)[:NEIGHBOURS]
+        weights = np.exp(np.append(scores[nearest], floor) / 0.05)
+        weights = weights[:-1] / weights.sum()
+        expected = 0.5 * weights @ memory.answers[torch.from_numpy(nearest.copy())].float().numpy()
+        np.testing.assert_allclose(read, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_question_remembered_draws_the_answer_to_its_own(memory):
+    memory.share.fill_(100.0)
+    cube = Cube(12, CoreConfig(), memory)
+    memory.temperature.fill_(0.001)
+    answers = cube.apply_to(memory.questions.float().numpy())
+    assert (answers * memory.answers.float().numpy()).sum(axis=1).min() > 0.99
+
+
+def test_a_floor_above_every_similarity_leaves_the_core_alone(memory):
+    memory.floor.fill_(5.0)
+    x = unit(4, 12, seed=4).numpy()
+    np.testing.assert_allclose(Cube(12, CoreConfig(), memory).apply_to(x), x, atol=1e-6)
+
+
+def test_fewer_pairs_than_neighbours_are_enough():
+    memory = Memory(unit(3, 12, seed=1), unit(3, 12, seed=2))
+    assert memory(unit(2, 12, seed=3)).shape == (2, 12)
+
+
+def test_a_cube_comes_back_whole_from_its_state(memory):
+    cube = Cube(12, CoreConfig(), memory)
+    cube.strength.fill_(0.25)
+    with torch.no_grad():
+        for parameter in cube.parameters():
+            parameter.normal_(0, 0.1)
+    again = Cube.from_state(12, CoreConfig(), cube.state_dict())
+    x = unit(5, 12, seed=5).numpy()
+    np.testing.assert_array_equal(again.apply_to(x), cube.apply_to(x))
+    assert again.num_parameters == Cube(12, CoreConfig()).num_parameters
+
+
+def test_restoring_uses_neither_memory_nor_strength(memory):
+    cube, bare = Cube(12, CoreConfig(), memory), Cube(12, CoreConfig())
+    cube.strength.fill_(0.5)
+    bare.load_state_dict({k: v for k, v in cube.state_dict().items() if "memory" not in k})
+    x = unit(5, 12, seed=6).numpy()
+    np.testing.assert_array_equal(cube.restore(x), bare.restore(x))
+    assert np.abs(cube.restore(x) - cube.apply_to(x)).max() > 0.01

@@ -1,0 +1,80 @@
+"""`cube models` on a registry: what it prints, what it changes, and its exit codes."""
+
+import json
+
+import pytest
+
+from cube.cli import main
+from tests.registry.conftest import judgement
+
+
+@pytest.fixture
+def call(registry, capsys):
+    """Return a function that runs `cube models …` and returns exit code, output and errors."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        settings = ["--set", f"home={registry.home}", "--set", "name=m"]
+        with pytest.raises(SystemExit) as caught:
+            main(["models", words[0], *settings, *words[1:]])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return caught.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+def test_versions_are_listed_with_scores_and_the_champion_is_marked(registry, call):
+    registry.promote("v1")
+    code, out, _ = call("list")
+    assert code == 0
+    assert "v1 (champion)" in out and "0.500" in out and "new wordings" in out
+    listed = json.loads(call("list", "--json")[1])
+    assert [(entry["version"], entry["champion"]) for entry in listed] == [
+        ("v1", True), ("v2", False), ("v3", False)
+    ]  # fmt: skip
+
+
+def test_a_folder_put_there_by_hand_is_listed_and_explained(registry, call):
+    (registry.folder / "mine").mkdir()
+    (registry.folder / "mine" / "config.json").write_text("{}")
+    assert "by hand" in call("list")[1]
+    code, _, error = call("show", "mine")
+    assert code == 2 and "was never published" in error
+
+
+def test_an_empty_registry_says_so(call, registry):
+    assert "No versions yet" in call("list", "--set", "name=other")[1]
+    assert call("show", "--set", "name=other")[0] == 2
+    assert call("rollback", "--why", "x", "--set", "name=other")[0] == 2
+
+
+def test_show_says_what_the_gate_asked_and_who_promoted(registry, call):
+    registry.force("v1", "Ada [bold]", "because of <i>that</i>")
+    out = call("show")[1]
+    for words in ("v1 (champion)", "surely better", "FORCED by Ada [bold]", "<i>that</i>", "whole"):
+        assert words in out
+    assert json.loads(call("show", "v3", "--json")[1])["refusal"].startswith("Not promoted: v3")
+
+
+def test_promotion_by_the_gate_and_against_it(registry, call, tmp_path):
+    assert call("promote", "v1")[0] == 0
+    registry.publish(tmp_path / "made" / "2", "v2", judgement(promote=False, champion="v1"), {})
+    code, _, error = call("promote", "v2")
+    assert code == 1 and "Not promoted: worse" in error
+    assert call("promote", "v2", "--force")[0] == 2
+    assert call("promote", "v2", "--by", "Ada")[0] == 2
+    assert registry.champion() == "v1"
+    code, out, _ = call("promote", "v2", "--force", "--by", "Ada", "--why", "a demonstration")
+    assert code == 0 and "Champion: v2" in out
+    assert call("rollback", "--by", "Ada", "--why", "it is over")[1] == "Champion: v1\n"
+    assert [p.kind for p in registry.history()] == ["gate", "forced", "rollback"]
+
+
+def test_diff_names_settings_and_says_why_nothing_is_compared(call):
+    code, out, _ = call("diff", "v1", "v2")
+    assert code == 0
+    assert "training.seed" in out and "Run a-run is gone" in out
+    values = json.loads(call("diff", "v1", "v2", "--json")[1])
+    assert values["settings"] == {"training.seed": [1, 2]}
+    assert values["compared"] is None
+    assert call("diff", "v1", "v9")[0] == 2

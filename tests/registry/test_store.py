@@ -1,0 +1,165 @@
+"""The registry: versions never change, the champion is swapped whole, promotions are recorded."""
+
+import threading
+from multiprocessing import get_context
+
+import pytest
+
+from cube.errors import GateError, ModelError
+from cube.model import load_model
+from cube.registry import Registry
+from tests.registry.conftest import judgement, make_model
+
+
+def test_published_versions_are_listed_and_found(registry):
+    assert registry.versions() == ["v1", "v2", "v3"]
+    assert load_model(registry.path("v1")).config["trained_on"]["number"] == 1
+    for name in ("v9", "..", "records", "champion"):
+        with pytest.raises(ModelError, match=r"No version .*v1, v2, v3"):
+            registry.path(name)
+
+
+def test_a_version_is_never_overwritten_but_can_be_judged_again(registry, tmp_path):
+    other = make_model(tmp_path / "other", 9)
+    registry.publish(other, "v1", judgement(promote=False), {"changed": True})
+    assert load_model(registry.path("v1")).config["trained_on"]["number"] == 1
+    assert registry.record("v1")["settings"]["training"]["seed"] == 1
+    assert not registry.record("v1")["judgement"]["promote"]
+
+
+def test_the_gate_promotes_what_it_let_through_and_every_promotion_is_recorded(registry):
+    assert registry.champion() is None
+    registry.promote("v1")
+    registry.promote("v1")
+    registry.promote("v2")
+    assert registry.champion() == "v2"
+    assert registry.path("champion") == registry.path("v2")
+    assert [(p.version, p.previous, p.kind) for p in registry.history()] == [
+        ("v1", None, "gate"),
+        ("v2", "v1", "gate"),
+    ]
+    with pytest.raises(ModelError):
+        registry.promote("v9")
+    assert registry.champion() == "v2"
+
+
+def test_the_gate_keeps_out_what_it_refused(registry, tmp_path):
+    registry.publish(tmp_path / "made" / "1", "v1", judgement(promote=False), {})
+    with pytest.raises(GateError, match="Not promoted: worse"):
+        registry.promote("v1")
+    assert registry.champion() is None and registry.history() == []
+
+
+def test_a_judgement_against_another_champion_does_not_count(registry):
+    registry.promote("v1")
+    with pytest.raises(GateError, match=r"v3 was compared with v2, but the champion is v1"):
+        registry.promote("v3")
+
+
+def test_a_forced_promotion_is_recorded_with_who_and_why(registry, tmp_path):
+    registry.publish(tmp_path / "made" / "1", "v1", judgement(promote=False), {})
+    for by, why in (("", "why"), ("me", " ")):
+        with pytest.raises(ModelError, match="who and why"):
+            registry.force("v1", by, why)
+    registry.force("v1", "Ada", "the old one answers <b>nothing</b>\n\u2028at all")
+    (entry,) = registry.history()
+    assert (entry.kind, entry.by) == ("forced", "Ada")
+    assert entry.reason == "the old one answers <b>nothing</b>\n\u2028at all"
+    assert registry.champion() == "v1"
+
+
+def test_a_rollback_goes_back_step_by_step_and_holds_against_the_gate(registry, tmp_path):
+    for version in ("v1", "v2", "v3"):
+        registry.promote(version)
+    assert registry.rollback("Ada", "complaints") == "v2"
+    judged = judgement(champion="v2")
+    registry.publish(tmp_path / "made" / "3", "v3", judged, {})  # the next night, the same data
+    with pytest.raises(GateError, match="v3 was rolled back by Ada: complaints"):
+        registry.promote("v3")
+    assert registry.rollback("Ada", "still") == "v1"
+    with pytest.raises(ModelError, match="nothing to do"):
+        registry.rollback("Ada", "more")
+    registry.force("v3", "Ada", "it was the index")
+    assert registry.refusal("v3") is None
+    assert registry.champion() == "v3"
+
+
+def test_a_version_that_was_changed_cannot_serve(registry):
+    weights = registry.path("v1") / "model.safetensors"
+    assert registry.changed_files("v1") == []
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    (registry.path("v1") / "added.txt").write_text("new")
+    (registry.path("v1") / "README.md").unlink()
+    assert registry.changed_files("v1") == ["README.md", "added.txt", "model.safetensors"]
+    with pytest.raises(ModelError, match=r"model\.safetensors changed"):
+        registry.promote("v1")
+    assert registry.champion() is None
+
+
+def _serve(home, stop, seen):
+    """Load the champion again and again; report what did not come from one version."""
+    loaded = 0
+    while not stop.is_set() or not loaded:
+        saved = load_model(home / "models" / "m" / "champion")
+        parts = {float(p.min()) for p in saved.cube.parameters()}
+        parts |= {float(p.max()) for p in saved.cube.parameters()}
+        parts |= {float(saved.centre.question[0]), float(saved.config["trained_on"]["number"])}
+        parts |= {float(saved.reference()[0, 0]), float(saved.bank()[0][0].split()[1])}
+        if len(parts) > 1:
+            seen.put(f"half a model: {parts}")
+            return
+        loaded += 1
+    seen.put(loaded)
+
+
+def test_a_serving_process_never_sees_half_a_model(registry, tmp_path):
+    """Processes serve while another swaps the champion and publishes new versions."""
+    registry.promote("v1")
+    context = get_context("fork")
+    stop, seen = context.Event(), context.Queue()
+    servers = [context.Process(target=_serve, args=(tmp_path, stop, seen)) for _ in range(2)]
+    for server in servers:
+        server.start()
+    for i in range(60):
+        registry.force(f"v{i % 3 + 1}", "a test", "swap")
+        if i % 10 == 0:
+            judged = judgement(champion=registry.champion())
+            registry.publish(tmp_path / "made" / "2", f"v{i + 10}", judged, {})
+    stop.set()
+    counts = [seen.get(timeout=60) for _ in servers]
+    for server in servers:
+        server.join()
+    assert all(isinstance(count, int) and count > 0 for count in counts), counts
+
+
+def test_promotions_at_the_same_time_leave_a_history_without_gaps(registry):
+    def swap(version):
+        other = Registry(registry.home, "m")
+        for _ in range(20):
+            other.force(version, version, "swap")
+
+    threads = [threading.Thread(target=swap, args=(f"v{i}",)) for i in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    history = registry.history()
+    assert [p.previous for p in history[1:]] == [p.version for p in history[:-1]]
+    assert history[-1].version == registry.champion()
+
+
+def test_a_broken_history_is_an_error_in_a_sentence(registry):
+    registry.promote("v1")
+    for line in ("{", "[]", '{"at": "now"}'):
+        (registry.folder / "history.jsonl").write_text(line)
+        with pytest.raises(ModelError, match="line 1 of"):
+            registry.history()
+
+
+@pytest.mark.parametrize("content", [b"", b"../../etc", b"a/b", b"\xff\xfe", b"v1\nv2"])
+def test_a_broken_pointer_is_an_error_in_a_sentence(registry, content):
+    pointer = registry.folder / "champion"
+    pointer.write_bytes(content)
+    with pytest.raises(ModelError):
+        load_model(pointer)

@@ -1,0 +1,89 @@
+"""Several runs on one page."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cube.cli import main
+from cube.config.difference import differing_settings
+from cube.errors import DataError
+from cube.report.compare import comparison_html
+from cube.report.render import render_report
+from cube.runs import Run
+from tests.report.conftest import HOSTILE
+from tests.report.full import full_values, hostile
+from tests.report.page import Page
+
+
+@pytest.fixture
+def runs(make_run: Callable[..., Run]) -> list[Run]:
+    """Two runs on different data, so that nothing is scored again; the first has a report."""
+    first = make_run()
+    render_report(first)
+    other = first.folder.with_name("small-other")
+    shutil.copytree(first.folder, other, ignore=shutil.ignore_patterns("report"))
+    facts = json.loads((other / "run.json").read_text())
+    Run(other).write("run.json", {**facts, "id": "small-other", "vectors": "v1"})
+    config = (other / "config.yaml").read_text()
+    (other / "config.yaml").write_text(config.replace("seed: 0", "seed: 7", 1))
+    return [first, Run(other)]
+
+
+def test_runs_stand_side_by_side(runs: list[Run]) -> None:
+    html = comparison_html(runs, runs[0].folder)
+    page = Page(html)
+    assert page.open == [] and page.tables_without_caption == 0
+    assert page.hrefs[1:] == ["report/index.html"]  # the other run has no report
+    assert html.count("small-other") > 4
+    assert "small-other has other data or another teacher than small-0123456789" in html
+    assert "not comparable" in html and "the first run" in html
+    section = html[html.index("Settings that differ") :]
+    assert "seed</code>" in section and "<td>7</td>" in section
+
+
+def test_hostile_texts_stay_texts(runs: list[Run]) -> None:
+    facts = runs[1].facts
+    runs[1].write("run.json", {**facts, "id": HOSTILE})
+    known = runs[1].read("evaluation.json")
+    targets = hostile([{**target, "unit": "", "value": 1.0} for target in known["targets"]])
+    runs[1].write(
+        "evaluation.json", {**known, **full_values(), "teacher": HOSTILE, "targets": targets}
+    )
+    html = comparison_html([runs[0], Run(runs[1].folder)], Path("/"))
+    page = Page(html)
+    assert html.count("<script") == 1 and "<img" not in html
+    assert page.handlers == [] and page.open == []
+
+
+def test_what_cannot_be_compared_is_said_in_a_sentence(runs: list[Run], capsys) -> None:
+    with pytest.raises(DataError, match="2 to 8 different runs"):
+        comparison_html([runs[0], runs[0]], Path())
+    (runs[1].folder / "evaluation.json").unlink()
+    for words in ([], [runs[0].folder, "--out", "x.html"], [run.folder for run in runs]):
+        with pytest.raises(SystemExit) as caught:
+            main(["report", *map(str, words)])
+        assert caught.value.code == 2
+        assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_command_writes_the_comparison_beside_the_first_report(runs: list[Run], capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["report", *(str(run.folder) for run in runs)])
+    assert not caught.value.code
+    path = runs[0].folder / "report" / "comparison.html"
+    assert capsys.readouterr().out == f"{path}\n"
+    assert 'href="index.html"' in path.read_text("utf-8")
+
+
+def test_settings_that_differ_are_named_by_path() -> None:
+    first = {"a": {"b": 1, "c": [1, 2]}, "stages": [{"name": "x"}]}
+    second = {"a": {"b": 1, "c": [1]}, "stages": [{"name": "y"}, {"name": "z"}]}
+    assert differing_settings([first, second]) == {
+        "a.c": [[1, 2], [1]],
+        "stages.0.name": ["x", "y"],
+        "stages.1.name": ["(not set)", "z"],
+    }
+    assert differing_settings([first, first]) == {}

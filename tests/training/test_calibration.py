@@ -1,0 +1,93 @@
+"""Calibration: a memory where remembering helps, the frozen teacher where training hurt."""
+
+import numpy as np
+import pytest
+import torch
+
+from cube.config import CoreConfig, TrainingConfig
+from cube.data.splits import Split
+from cube.lattice.core import Cube
+from cube.training.calibration import calibrate
+from cube.training.dataset import TrainingSet, make_training_set
+
+DIMENSION, TOPICS, WORDINGS = 24, 60, 6
+
+
+def data_of(question_answers: np.ndarray, unseen: int = 0) -> TrainingSet:
+    """Questions are wordings of topics; `question_answers` says which answer each topic has."""
+    generator = np.random.default_rng(0)
+    topics = generator.normal(size=(TOPICS, DIMENSION))
+    questions = np.repeat(topics, WORDINGS, axis=0)
+    questions = questions + 0.3 * generator.normal(size=questions.shape)
+    answers = generator.normal(size=(TOPICS, DIMENSION))
+    vectors = np.concatenate([questions, answers + topics]).astype(np.float32)
+    splits = np.full(len(questions), Split.TRAIN, np.int8)
+    splits[::WORDINGS] = Split.VALIDATION
+    splits[len(questions) - unseen * WORDINGS :] = Split.VALIDATION
+    rows = len(questions) + np.repeat(question_answers, WORDINGS)
+    return make_training_set(vectors, np.arange(len(questions)), rows, splits)
+
+
+def cube_of(noise: float) -> Cube:
+    cube = Cube(DIMENSION, CoreConfig())
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in cube.parameters():
+            parameter.normal_(0, noise)
+    return cube
+
+
+def test_new_wordings_of_answers_that_were_seen_are_remembered():
+    data, cube = data_of(np.arange(TOPICS)), cube_of(0.0)
+    before = cube.apply_to(data.gather(data.validation.questions))
+    chosen = calibrate(cube, data, TrainingConfig())
+    assert chosen.memory_share > 0
+    assert chosen.memory_pairs == len(cube.memory) == data.num_pairs
+    right = data.gather(data.validation.bank[data.validation.right])
+    after = cube.apply_to(data.gather(data.validation.questions))
+    assert (after * right).sum() > (before * right).sum()
+    assert chosen.validation_mrr > 0.9
+
+
+def test_answers_without_rhyme_or_reason_are_not_remembered():
+    data = data_of(np.random.default_rng(1).permutation(TOPICS), unseen=TOPICS // 2)
+    cube = cube_of(0.0)
+    questions = data.gather(data.validation.questions)
+    seen = np.isin(data.validation.bank[data.validation.right], data.answers)
+    assert seen.any()
+    assert not seen.all()
+    data = TrainingSet(
+        data.vectors, data.questions, np.roll(data.answers, 17), data.texts, data.validation,
+        data.validation_texts,
+    )  # fmt: skip
+    chosen = calibrate(cube, data, TrainingConfig())
+    assert (chosen.memory_share, chosen.memory_pairs) == (0.0, 0)
+    assert cube.memory is None
+    np.testing.assert_allclose(
+        cube.apply_to(questions),
+        questions / np.linalg.norm(questions, axis=1, keepdims=True),
+        atol=1e-5,
+    )
+
+
+def test_a_core_that_only_hurts_has_no_say():
+    data = data_of(np.arange(TOPICS))
+    cube = Cube(DIMENSION, CoreConfig(memory_pairs=0))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in cube.parameters():
+            parameter.normal_(0, 1.0)
+    assert calibrate(cube, data, TrainingConfig()).strength == 0
+    questions = data.gather(data.validation.questions)
+    np.testing.assert_allclose(
+        cube.apply_to(questions),
+        questions / np.linalg.norm(questions, axis=1, keepdims=True),
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("limit", [0, 10])
+def test_no_more_is_remembered_than_the_config_allows(limit):
+    data = data_of(np.arange(TOPICS))
+    cube = Cube(DIMENSION, CoreConfig(memory_pairs=limit))
+    assert calibrate(cube, data, TrainingConfig()).memory_pairs <= limit
