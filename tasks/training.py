@@ -63,11 +63,12 @@ def train_cube_model(run: dict[str, str]) -> dict[str, Any]:
         with alone_in(opened):
             result = steps.train(opened, follow)
     except out_of_memory() as error:
-        # Not tried with a smaller batch: its answers are the negatives, so that is another cube.
-        size = opened.config.training.batch_size
+        # A smaller batch would be another cube, as its answers are the negatives.
+        settings = opened.config.training
+        size = settings.micro_batch_size or settings.batch_size
         raise ConfigError(
-            f"Out of memory at training.batch_size={size} ({error}). "
-            f"Try --set training.batch_size={max(2, size // 2)}, or a device with more memory."
+            f"Out of memory with {size} rows at once ({error}). Try --set "
+            f"training.micro_batch_size={max(1, size // 2)}: the same cube, in less memory."
         ) from error
     rows = [
         {"stage": stage["name"], "steps": stage["steps"], "ended by": stage["ended_by"]}
