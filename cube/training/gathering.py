@@ -1,35 +1,34 @@
-"""Rows of a matrix that is larger than memory: read where needed, and let go of at once.
+"""Rows of a matrix, read from its file where the matrix is larger than what should stay in memory.
 
-Pages of a mapped file that were touched count as this process's memory, though the system could
-take them back; over an epoch that would be the whole file.
+Pages of a mapped file that were touched count as this process's memory, with many neighbours each:
+over an epoch the whole file. Taking them back page by page costs twice what reading rows does.
 """
 
 import mmap
+import os
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
-_BLOCK_ROWS = 4_096  # touched before their pages are given back
 _SMALL_BYTES = 256 << 20  # a matrix that may as well stay
 
 
 def gather_rows(
     matrix: Float[np.ndarray, "rows dim"], rows: Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n dim"]:
-    """Return rows as float32, with a bounded number of the matrix's pages in memory."""
-    file = _mapping_of(matrix)
-    if file is None or matrix.nbytes <= _SMALL_BYTES:
+    """Return rows as float32; a large mapped matrix leaves nothing of itself in memory."""
+    if not _is_large_file(matrix):
         return np.asarray(matrix[rows], np.float32)
-    found = np.empty((len(rows), matrix.shape[1]), np.float32)
-    for start in range(0, len(rows), _BLOCK_ROWS):
-        found[start : start + _BLOCK_ROWS] = matrix[rows[start : start + _BLOCK_ROWS]]
-        file.madvise(mmap.MADV_DONTNEED)  # the disk cache keeps them
-    return found
+    assert isinstance(matrix, np.memmap)
+    size = matrix.strides[0]
+    with Path(str(matrix.filename)).open("rb") as file:
+        places = (matrix.offset + rows.astype(np.int64) * size).tolist()
+        content = b"".join([os.pread(file.fileno(), size, place) for place in places])
+    return np.frombuffer(content, matrix.dtype).reshape(len(rows), -1).astype(np.float32)
 
 
-def _mapping_of(array: np.ndarray) -> mmap.mmap | None:
-    """Return the file an array is mapped from, or None."""
-    base = array.base
-    while isinstance(base, np.ndarray | memoryview):
-        base = base.obj if isinstance(base, memoryview) else base.base
-    return base if isinstance(base, mmap.mmap) else None
+def _is_large_file(matrix: np.ndarray) -> bool:
+    """Whether a matrix is a file of its own, rows one after the other, not a part of one."""
+    whole = isinstance(matrix, np.memmap) and isinstance(matrix.base, mmap.mmap)
+    return whole and matrix.flags.c_contiguous and matrix.nbytes > _SMALL_BYTES

@@ -17,7 +17,10 @@ from cube.training.checkpoint import Checkpoints
 from cube.training.curriculum import StageProgress
 from cube.training.dataset import TrainingSet
 from cube.training.launch import run_in_processes
+from cube.training.processes import Processes
 from cube.training.result import TrainingResult
+from cube.training.state import Event
+from cube.training.tracking import trackers
 from cube.training.trainer import CHECKPOINTS, OnEvent, Trainer
 
 
@@ -39,8 +42,16 @@ def train_in(
         run_in_processes(training.processes, training.device, _train_as_one_of_several, *where)
         # They are done: what follows finds their last checkpoint and trains no step.
     data = data or run.experiment.training_set
-    trainer = Trainer(training, core, data, folder, _facts(run, training, core), on_event)
-    cube, result = trainer.train()
+    names = training.tracking if Processes.joined().is_first else []
+    with trackers(names, folder) as tell:
+
+        def hear(event: Event) -> None:
+            tell(event)
+            if on_event is not None:
+                on_event(event)
+
+        trainer = Trainer(training, core, data, folder, _facts(run, training, core), hear)
+        cube, result = trainer.train()
     return cube, result, trainer.clock.to_json()
 
 

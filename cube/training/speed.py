@@ -5,10 +5,14 @@ import time
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from cube.config import CoreConfig, TrainingConfig
+from cube.config import CoreConfig, StageConfig, TrainingConfig
 from cube.lattice.core import Cube
+from cube.training.batches import PairBatch
+from cube.training.curriculum import learning_rate
 from cube.training.dataset import TrainingSet
-from cube.training.objectives import contrastive_loss, cosine_loss, same_answer_mask
+from cube.training.loss import answering_loss
+from cube.training.objectives import same_answer_mask
+from cube.training.optimizer import make_optimizer, set_rate
 from cube.training.trainer import Trainer
 
 
@@ -35,40 +39,65 @@ class _PairDataset(Dataset):
 def speedup_over_plain_loop(
     config: TrainingConfig, core: CoreConfig, data: TrainingSet, steps: int = 10
 ) -> float:
-    """Return samples/s of the trainer's dialogue step divided by those of a plain loop.
+    """Return samples/s of the trainer's dialogue step divided by those of a plain loop."""
+    _, ours = trainer_loop(config, core, data, steps)
+    _, plain = plain_loop(config, core, data, steps)
+    return plain / ours
 
-    Both run the same losses, batch size and optimiser; the first step of each is not timed. The
-    plain loop is a `DataLoader` with one gather per sample.
+
+def trainer_loop(
+    config: TrainingConfig, core: CoreConfig, data: TrainingSet, steps: int
+) -> tuple[Cube, float]:
+    """Take steps of answering with the trainer.
+
+    Returns:
+        The cube, and the seconds of all steps but the first.
     """
-    stage = next((stage for stage in config.stages if stage.answers), config.stages[-1])
-    stage = stage.model_copy(update={"autoencoder_share": 0.0, "autoencoder_share_end": None})
+    stage = _answering(config, steps)
     trainer = Trainer(config.model_copy(update={"stages": [stage]}), core, data)
     trainer.run_steps(1)
     started = time.perf_counter()
-    trainer.run_steps(steps)
-    ours = time.perf_counter() - started
-    return _plain_seconds(config, core, data, steps) / ours
+    trainer.run_steps(steps - 1)
+    seconds = time.perf_counter() - started
+    trainer.cube.load_state_dict(trainer.state.average)
+    return trainer.cube, seconds
 
 
-def _plain_seconds(
+def plain_loop(
     config: TrainingConfig, core: CoreConfig, data: TrainingSet, steps: int
-) -> float:
+) -> tuple[Cube, float]:
+    """Take the same steps as most people would write them; returns what `trainer_loop` does.
+
+    Losses, batch size, rates and optimiser are the trainer's; a `DataLoader` gathers sample by
+    sample.
+    """
+    stage = _answering(config, steps)
     batch = min(config.batch_size, len(data.questions))
     loader = DataLoader(_PairDataset(data), batch_size=batch, shuffle=True, drop_last=True)
-    cube = Cube(data.dimension, core)
-    optimizer = torch.optim.AdamW(cube.parameters(), lr=1e-3)
-    started, done = 0.0, -1
+    torch.manual_seed(config.seed)
+    cube = Cube(data.dimension, core).to(torch.device(config.device))
+    optimizer = make_optimizer(cube, config, data.num_pairs)
+    started, step = 0.0, 0
     while True:
         for x, y, questions, answers in loader:
-            if done == 0:
+            if step == 1:
                 started = time.perf_counter()
-            if done == steps:
-                return time.perf_counter() - started
-            predictions = cube(x)
-            mask = same_answer_mask(questions, answers)
-            loss = contrastive_loss(predictions, y, mask, config.temperature)
-            loss = loss + config.cosine_weight * cosine_loss(predictions, y)
+            if step == steps:
+                return cube, time.perf_counter() - started
+            set_rate(
+                optimizer, learning_rate(stage.learning_rate, step, steps, config.warmup_share)
+            )
+            pairs = PairBatch(x, y, same_answer_mask(questions, answers))
+            loss = answering_loss(cube, pairs.to(torch.device(config.device)), config)
             optimizer.zero_grad()
             loss.backward()
+            torch.nn.utils.clip_grad_norm_(cube.parameters(), config.clip_norm)
             optimizer.step()
-            done += 1
+            step += 1
+
+
+def _answering(config: TrainingConfig, steps: int) -> StageConfig:
+    """Return the first stage that answers, doing nothing else for a number of steps."""
+    stage = next((stage for stage in config.stages if stage.answers), config.stages[-1])
+    alone = {"autoencoder_share": 0.0, "autoencoder_share_end": None, "pacing": None}
+    return stage.model_copy(update={**alone, "max_steps": steps, "max_epochs": steps})

@@ -39,6 +39,7 @@ OnEvent = Callable[[Event], None]
 
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
+_LAYOUT_ROWS = 16_384  # enough for correlations between dimensions
 _PREFETCHED = 2  # batches gathered ahead
 
 
@@ -75,10 +76,15 @@ class Trainer:
         self.on_event = on_event or (lambda event: None)
         self.processes = Processes.joined()
         self.clock = Clock()
-        self.cube = Cube(data.dimension, core).to(torch.device(config.device))
-        self.state = TrainingState.untrained(
-            self.cube, make_optimizer(self.cube, config, data.num_pairs)
-        )
+        self.cube = Cube(data.dimension, core)
+        if core.layout == "correlation":
+            self.cube.reshaper.learn_layout(data.sample(_LAYOUT_ROWS))
+        self.cube = self.cube.to(torch.device(config.device))
+        temperature = None
+        if config.learn_temperature:
+            temperature = torch.nn.Parameter(torch.zeros((), device=config.device))
+        optimizer = make_optimizer(self.cube, config, data.num_pairs, temperature)
+        self.state = TrainingState.untrained(self.cube, optimizer, temperature)
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
         self._good = self.state.snapshot()  # what a divergence returns to
         self._batches = Prefetch(Batches(data, config, self.processes).load)
@@ -144,13 +150,15 @@ class Trainer:
 
     def _step(self, plan: StepPlan) -> bool:
         """Take a step, or return to the last good state and say False."""
-        state, parameters = self.state, list(self.cube.parameters())
+        state, parameters = self.state, self.state.parameters
         config = self.config.in_stage(self.config.stages[plan.stage])
         with self.clock.part("waiting for the batch"):
             batch = self._batches.get(plan, [self._plan(1 + i) for i in range(_PREFETCHED)])
         with self.clock.part("forward and backward"):
             state.optimizer.zero_grad(set_to_none=True)
-            loss = accumulate_gradient(self.cube, batch, plan.restoring_weight, config)
+            loss = accumulate_gradient(
+                self.cube, batch, plan.restoring_weight, config, state.log_temperature
+            )
         with self.clock.part("optimiser and average"):
             stop = float(self._interrupts.received is not None)
             loss, stop = self.processes.sum_gradients(parameters, loss, stop)

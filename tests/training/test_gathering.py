@@ -13,7 +13,7 @@ def mapped_kilobytes() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssFile"))
 
 
-def test_rows_of_a_mapped_file_are_read_and_let_go(tmp_path, monkeypatch):
+def test_rows_of_a_mapped_file_are_read_and_leave_no_pages(tmp_path, monkeypatch):
     monkeypatch.setattr(gathering, "_SMALL_BYTES", 0)
     rows, dimension = 50_000, 256
     matrix = np.random.default_rng(0).standard_normal((rows, dimension)).astype(np.float16)

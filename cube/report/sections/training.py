@@ -4,7 +4,7 @@ from typing import Any
 
 from cube.config import TrainingConfig
 from cube.report.figures.curves import Band, Panel, Point, training_figure
-from cube.training.curriculum import learning_rate
+from cube.training.curriculum import StageProgress, plan_step
 
 _MOST_POINTS = 80  # of the learning rate within a stage
 
@@ -27,6 +27,7 @@ def training_section(
         "curves": training_figure("Learning curves", _curves(events, best), bands, best),
         "curriculum": training_figure("The curriculum", _schedule(training, config), bands),
         "stages": stages,
+        "rollbacks": [event for event in events if event["event"] == "rollback"],
         "training": training,
     }
 
@@ -63,23 +64,25 @@ def _curves(events: list[dict[str, Any]], best: int | None) -> list[Panel]:
 
 
 def _schedule(training: dict[str, Any], config: TrainingConfig) -> list[Panel]:
-    """Return learning rate and restoring weight at the steps taken, from the config's own rule."""
+    """Return what the steps taken asked for, from the config's own rule."""
     rates: list[Point] = []
     weights: list[Point] = []
-    plans = {stage.name: stage for stage in config.stages}
+    shares: list[Point] = []
+    places = {stage.name: i for i, stage in enumerate(config.stages)}
     start = 0
     for stage in training.get("stages", []):
-        plan, taken = plans.get(stage["name"]), stage["steps"]
-        if plan is None or not taken:
+        name, taken = stage["name"], stage["steps"]
+        if name not in places or not taken:
             continue
-        budget = plan.budget(training["steps_per_epoch"])
         every = max(1, taken // _MOST_POINTS)
         for step in sorted({*range(0, taken, every), taken - 1}):
-            rate = learning_rate(plan.learning_rate, step, budget, config.warmup_share)
-            rates.append(Point(start + step, rate, plan.name))
-        weights += [Point(at, plan.restoring_weight()) for at in (start, start + taken)]
+            progress = StageProgress(stage=places[name], step=step)
+            plan = plan_step(config, progress, start + step, training["steps_per_epoch"])
+            rates.append(Point(plan.step, plan.learning_rate, name))
+            weights.append(Point(plan.step, plan.restoring_weight, name))
+            shares.append(Point(plan.step, plan.competence, name))
         start += taken
-    return [
+    panels = [
         Panel("Learning rate", rates, 80, "curve rate", False, False, include=(0.0,), ticks=2),
         Panel(
             "Weight of restoring against answering",
@@ -91,3 +94,15 @@ def _schedule(training: dict[str, Any], config: TrainingConfig) -> list[Panel]:
             ticks=2,
         ),
     ]
+    if any(stage.pacing for stage in config.stages):
+        panels.append(
+            Panel(
+                "Share of the pairs shown, easiest first",
+                shares,
+                60,
+                dots=False,
+                include=(0.0, 1.0),
+                ticks=2,
+            )
+        )
+    return panels
