@@ -90,7 +90,6 @@ def _baselines(values: dict[str, Any], headline: dict[str, Any]) -> list[dict[st
     scores = headline["scores"]
     for name in sorted(scores, key=lambda name: -scores[name]["mrr@10"]):
         against = headline["cube_minus"].get(name)
-        cosine = scores[name]["cosine"]  # None of a system without vectors, such as BM25
         interval = _interval(against) if against else ""
         rows.append(
             {
