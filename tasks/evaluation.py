@@ -91,6 +91,7 @@ def _baselines(values: dict[str, Any], headline: dict[str, Any]) -> list[dict[st
     for name in sorted(scores, key=lambda name: -scores[name]["mrr@10"]):
         against = headline["cube_minus"].get(name)
         interval = _interval(against) if against else ""
+        cosine = scores[name]["cosine"]  # None of a system without vectors, such as BM25
         rows.append(
             {
                 "system": values["systems"][name]["label"],
