@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all check format lock peers clean bench-data bench-drift bench-evaluation bench-memory bench-optim bench-orchestration bench-quality bench-resume bench-speed drills
+.PHONY: help install demo test test-all check format lock peers clean bench-data bench-drift bench-evaluation bench-memory bench-optim bench-orchestration bench-quality bench-ablation bench-resume bench-speed drills
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -53,6 +53,9 @@ bench-evaluation: $(READY)  ## Time and memory of judging 10,000 questions among
 
 bench-quality: $(READY)  ## The cube against every baseline on DATA, five seeds
 	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) --peer-python $(PEERS)/bin/python $(ARGS)
+
+bench-ablation: $(READY)  ## What each rule, layout, objective and guard is worth on DATA's validation part
+	$(BIN)/python -m benchmarks.ablation $(if $(DATA),--data $(DATA)) $(ARGS)
 
 bench-speed: $(READY)  ## Samples a second of training and inference, beside a plain loop and the roofline
 	$(BIN)/python -m benchmarks.speed --peer-python $(PEERS)/bin/python $(ARGS)

@@ -16,7 +16,7 @@ import numpy as np
 
 from cube import storage
 from cube.config import DriftConfig, TeacherConfig
-from cube.drift.samples import Sample
+from cube.drift.samples import Sample, sampled
 from cube.teacher.encoder import Teacher
 from tasks.drift import compare
 
@@ -91,7 +91,9 @@ def _compared(what: str, current: Sample, reference: Sample, expected: int = 1) 
 
 
 def _found(current: Sample, reference: Sample) -> set[str]:
-    return {j.method for j in compare(current, reference, DriftConfig()) if j.drifted}
+    config = DriftConfig()
+    sides = (sampled(sample, config.max_rows) for sample in (current, reference))
+    return {j.method for j in compare(*sides, config) if j.drifted}
 
 
 def _part(sample: Sample, rows: np.ndarray) -> Sample:

@@ -72,12 +72,12 @@ def _experiment(questions: int, answers: int, dimension: int, folder: str) -> Ex
     generator = np.random.default_rng(0)
     path = Path(folder) / "vectors.npy"
     shape = (questions + answers, dimension)
-    matrix = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    for start in range(0, len(matrix), _BLOCK_ROWS):
-        block = matrix[start : start + _BLOCK_ROWS]
-        block[:] = generator.standard_normal(block.shape, np.float32)
-    matrix.flush()
-    del matrix
+    with path.open("wb") as file:  # not through a map, whose pages would count as ours
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, shape[0], _BLOCK_ROWS):
+            rows = min(_BLOCK_ROWS, shape[0] - start)
+            file.write(generator.standard_normal((rows, dimension), np.float32).data)
     # Test questions have one right answer each; training pairs put all the others into the bank.
     asked, rows = np.arange(questions), questions + np.arange(answers)
     zero = np.zeros(dimension, np.float32)

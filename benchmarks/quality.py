@@ -7,13 +7,14 @@ How a set is laid out stands in `benchmarks.sets`. Every test question is ranked
 distinct answers of the test part by one scorer. Whatever is random is trained once a seed; a
 question's score is its mean over seeds, and the interval of a difference is a paired bootstrap over
 the questions. The cube has its default settings; every rival trained by gradient may choose its
-learning rate on validation. Other trainers take part where `make peers` has installed them.
+learning rate on validation. Two controls tell what the cube's core adds from what its memory of
+training pairs adds. Other trainers take part where `make peers` has installed them.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +37,13 @@ from cube.lattice.core import Cube
 from cube.training.trainer import Trainer
 
 RATES = (1e-3, 3e-3, 1e-2)  # a rival may choose among these; the cube's own is one of them
-SYSTEMS = {"cube", *LABELS, *(peer.name for peer in peers.PEERS)} - {"random"}
+# Controls that tell what the core adds from what the memory of training pairs adds.
+CONTROLS = {
+    "core_alone": "cube without its memory",
+    "low_rank_memory": "low-rank residual map with the cube's memory",
+}
+TRAINED = {**{rule: LABELS[rule] for rule in RULES}, **CONTROLS}
+SYSTEMS = {"cube", *LABELS, *CONTROLS, *(peer.name for peer in peers.PEERS)} - {"random"}
 
 
 @dataclass
@@ -47,6 +54,7 @@ class Score:
     parameters: int
     seconds: float = 0.0  # of one training; of choosing the dials where nothing is trained
     rate: float | None = None
+    remembered: int = 0  # training pairs kept beside the parameters, by the last seed
     by_seed: list[np.ndarray] = field(default_factory=list)  # reciprocal ranks, one array a seed
 
     @property
@@ -84,7 +92,9 @@ class Measurement:
         """Whether any of these systems is asked for; the cube always is."""
         return self._only is None or bool(self._only & set(names))
 
-    def add(self, system: AnySystem, seconds: float, rate: float | None = None) -> None:
+    def add(
+        self, system: AnySystem, seconds: float, rate: float | None = None, remembered: int = 0
+    ) -> None:
         """Score a system, once more if it is known from another seed."""
         if system.name != "cube" and not self.wants(system.name):
             return
@@ -92,7 +102,7 @@ class Measurement:
         known = self.scores.setdefault(system.name, Score(system.label, system.num_parameters))
         known.by_seed.append(scored.reciprocal_ranks)
         known.seconds += (seconds - known.seconds) / len(known.by_seed)
-        known.rate = rate
+        known.rate, known.remembered = rate, remembered
 
     def closed_forms(self) -> None:
         """Add the baselines that need no gradient."""
@@ -100,22 +110,36 @@ class Measurement:
             return
         started = time.perf_counter()
         for system in closed_form_baselines(self.set.experiment):
-            self.add(system, time.perf_counter() - started)
+            taken = time.perf_counter() - started
+            pairs = self.set.experiment.training_set.num_pairs
+            self.add(system, taken, remembered=pairs if system.name == "knn" else 0)
             started = time.perf_counter()
 
     def trained(self, seeds: int) -> None:
         """Add the cube and the rivals trained as it is."""
         for seed in range(seeds):
             cube, _, seconds = self._train(self.training, self.core, seed)
-            self.add(cube_system("cube", "cube", cube), seconds)
-        for rule in filter(self.wants, RULES):
-            core = rival_core(cube, rule)
-            first = {rate: self._train(_at_rate(self.training, rate), core, 0) for rate in RATES}
-            rate = max(RATES, key=lambda rate: first[rate][1])
-            for seed in range(seeds):
-                training = _at_rate(self.training, rate)
-                rival, _, seconds = self._train(training, core, seed) if seed else first[rate]
-                self.add(cube_system(rule, LABELS[rule], rival), seconds, rate)
+            self.add(cube_system("cube", "cube", cube), seconds, remembered=_remembered(cube))
+        cores = {rule: rival_core(cube, rule) for rule in RULES}
+        cores["core_alone"] = self.core.model_copy(update={"memory_pairs": 0})
+        cores["low_rank_memory"] = cores["low_rank"].model_copy(
+            update={"memory_pairs": self.core.memory_pairs}
+        )
+        for name, label in TRAINED.items():
+            if self.wants(name):
+                rates = (None,) if name == "core_alone" else RATES
+                self._rival(name, label, cores[name], rates, seeds)
+
+    def _rival(
+        self, name: str, label: str, core: CoreConfig, rates: Sequence[float | None], seeds: int
+    ) -> None:
+        """Train at the rate that is best on validation with the first seed; None: the default."""
+        first = {rate: self._train(_at_rate(self.training, rate), core, 0) for rate in rates}
+        rate = max(rates, key=lambda rate: first[rate][1])
+        for seed in range(seeds):
+            training = _at_rate(self.training, rate)
+            rival, _, seconds = self._train(training, core, seed) if seed else first[rate]
+            self.add(cube_system(name, label, rival), seconds, rate, _remembered(rival))
 
     def _train(
         self, training: TrainingConfig, core: CoreConfig, seed: int
@@ -139,7 +163,13 @@ def _known() -> str:
     return f"Known: {', '.join(sorted(SYSTEMS))}."
 
 
-def _at_rate(training: TrainingConfig, rate: float) -> TrainingConfig:
+def _remembered(cube: Cube) -> int:
+    return 0 if cube.memory is None else len(cube.memory)
+
+
+def _at_rate(training: TrainingConfig, rate: float | None) -> TrainingConfig:
+    if rate is None:
+        return training
     stages = [stage.model_copy(update={"learning_rate": rate}) for stage in training.stages]
     return training.model_copy(update={"stages": stages})
 
@@ -159,6 +189,7 @@ def to_json(scores: dict[str, Score], config: Config) -> dict[str, dict]:
             "by_seed": known.means,
             "spread": known.spread,
             "parameters": known.parameters,
+            "remembered_pairs": known.remembered,
             "seconds": known.seconds,
             "learning_rate": known.rate,
             "cube_minus": None if name == "cube" else interval.to_json(),
@@ -170,14 +201,16 @@ def make_table(title: str, systems: dict[str, dict]) -> Table:
     """Lay the systems of one set out for the terminal."""
     table = Table(title=title, title_justify="left")
     table.add_column("system")
-    for column in ("MRR@10", "spread", "parameters", "seconds", "cube minus it, 95 % interval"):
+    columns = ("MRR@10", "spread", "parameters", "pairs kept", "seconds", "cube minus it, 95 %")
+    for column in columns:
         table.add_column(column, justify="right")
     for name, s in systems.items():
         minus = s["cube_minus"]
         table.add_row(
             s["label"], f"{s['mrr@10']:.4f}",
             f"{s['spread']:.4f}" if len(s["by_seed"]) > 1 else "",
-            f"{s['parameters']:,}", f"{s['seconds']:.1f}",
+            f"{s['parameters']:,}",
+            f"{s['remembered_pairs']:,}" if s["remembered_pairs"] else "", f"{s['seconds']:.1f}",
             minus and f"{minus['difference']:+.4f} [{minus['low']:+.4f}, {minus['high']:+.4f}]",
             style="bold" if name == "cube" else None,
         )  # fmt: skip

@@ -167,10 +167,22 @@ def state_of(env: dict[str, str], flow_run: str) -> dict[str, Any]:
 
 def wait_for_end(env: dict[str, str], flow_run: str, *ends: str, seconds: float = 600) -> dict:
     """Return the state a flow run ends in: one of `ends`, by default any that is final."""
-    names = ends or ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
+    final = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut")
 
     def ended() -> dict[str, Any] | None:
         state = state_of(env, flow_run)
-        return state if state["name"] in names else None
+        # Crashed is not the end where the run is expected to be started again.
+        assert not ends or state["name"] in (*ends, "Crashed") or state["name"] not in final, state
+        return state if state["name"] in (ends or final) else None
 
-    return wait_for(f"the end of {flow_run}", ended, seconds)
+    state = wait_for(f"the end of {flow_run}", ended, seconds)
+    wait_for("a free place", lambda: _place_is_free(env, flow_run), seconds)
+    return state
+
+
+def _place_is_free(env: dict[str, str], flow_run: str) -> bool:
+    """Whether the run's deployment can start another: its place is given back after its end."""
+    url = env["PREFECT_API_URL"]
+    run = httpx.get(f"{url}/flow_runs/{flow_run}", timeout=30).json()
+    limit = httpx.get(f"{url}/deployments/{run['deployment_id']}", timeout=30).json()
+    return not (limit["global_concurrency_limit"] or {}).get("active_slots")

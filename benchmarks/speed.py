@@ -31,51 +31,27 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import peers
+from benchmarks.epoch import dialogue_stage, synthetic
 from benchmarks.machine import machine
 from benchmarks.roofline import MatrixProducts
 from cube import storage
-from cube.config import Config, StageConfig, load_config
-from cube.data.splits import Split
+from cube.config import Config, load_config
 from cube.errors import CubeError
 from cube.lattice.core import Cube
-from cube.training.dataset import TrainingSet, make_training_set
+from cube.lattice.memory import Memory
+from cube.training.dataset import TrainingSet
 from cube.training.objectives import contrastive_loss, cosine_loss, same_answer_mask
-from cube.training.sampler import steps_per_epoch
 from cube.training.trainer import Trainer
 
 Action = Callable[[], None]
-_HELD_OUT = 200
 _TIMED_STEPS = 5  # a turn
-
-
-def synthetic(folder: Path, pairs: int, dimension: int) -> TrainingSet:
-    """Write random unit vectors as float16, a pair in two rows, and return them mapped."""
-    path = folder / f"vectors-{pairs}.npy"
-    matrix = np.lib.format.open_memmap(path, "w+", np.float16, (2 * pairs, dimension))
-    generator = np.random.default_rng(0)
-    for start in range(0, len(matrix), 65_536):
-        block = generator.standard_normal((min(65_536, len(matrix) - start), dimension), np.float32)
-        matrix[start : start + len(block)] = block / np.linalg.norm(block, axis=1, keepdims=True)
-    matrix.flush()
-    del matrix
-    rows = np.arange(pairs)
-    splits = np.full(pairs, Split.TRAIN, np.int8)
-    splits[:_HELD_OUT] = Split.VALIDATION
-    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    return make_training_set(vectors, rows, rows + pairs, splits)
-
-
-def dialogue_stage(config: Config, max_steps: int) -> StageConfig:
-    """Return the stage that answers, which is most of a training."""
-    stage = config.training.dialogue_alone().stages[-1]
-    return stage.model_copy(update={"max_steps": max_steps, "max_epochs": 1_000_000})
 
 
 def cube_training(config: Config, data: TrainingSet) -> Action:
     """Return some steps of the project's trainer."""
     stage = dialogue_stage(config, 1_000_000)
     trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), config.core, data)
-    return lambda: trainer.run_steps(stage, _TIMED_STEPS)
+    return lambda: trainer.run_steps(_TIMED_STEPS)
 
 
 def dense_training(config: Config, data: TrainingSet) -> Action:
@@ -180,23 +156,6 @@ def peer_speeds(python: Path, data: TrainingSet, pairs: int) -> dict[str, float]
     }
 
 
-def large_epoch(config: Config, pairs: int, dimension: int, folder: Path) -> dict[str, float]:
-    """Train one epoch; run in a process of its own, since it reads that process's peak memory."""
-    data = synthetic(folder, pairs, dimension)
-    steps = steps_per_epoch(data.num_pairs, config.training.batch_size)
-    stage = dialogue_stage(config, steps)
-    trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), config.core, data)
-    started = time.perf_counter()
-    trainer.run_steps(stage, steps)
-    seconds = time.perf_counter() - started
-    return {"pairs": pairs, "seconds": seconds, "steps": steps, "peak_rss_gb": _peak_rss_gb()}
-
-
-def _peak_rss_gb() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
-
-
 def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
     """Run all measurements."""
     with tempfile.TemporaryDirectory(prefix="cube-speed-") as name:
@@ -205,6 +164,10 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         batch = min(config.training.batch_size, data.num_pairs)
         training_roofline, inference_roofline = rooflines(config, data, batch)
         cube, dense = Cube(options.dimension, config.core), dense_map(options.dimension)
+        kept = slice(config.core.memory_pairs)
+        q, a = data.gather(data.questions[kept]), data.gather(data.answers[kept])
+        memory = Memory(torch.from_numpy(q), torch.from_numpy(a))
+        remembering = Cube(options.dimension, config.core, memory)
         block = data.gather(data.questions[:batch])
         training = {
             "cube": cube_training(config, data),
@@ -213,6 +176,7 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         }
         applying = {
             "cube": repeat(lambda: cube.apply_to(block)),
+            "cube with memory": repeat(lambda: remembering.apply_to(block)),
             "dense": repeat(lambda: dense(block)),
             "roofline": inference_roofline,
         }
@@ -238,8 +202,8 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
 
 
 def _in_own_process(options: argparse.Namespace, folder: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.speed", "--large", str(folder)]
-    command += ["--epoch-pairs", str(options.epoch_pairs), "--dimension", str(options.dimension)]
+    command = [sys.executable, "-m", "benchmarks.epoch", "--folder", str(folder)]
+    command += ["--pairs", str(options.epoch_pairs), "--dimension", str(options.dimension)]
     command += [part for override in options.overrides for part in ("--set", override)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
@@ -279,14 +243,9 @@ def main() -> None:
     parser.add_argument("--peer-pairs", type=int, default=10_240)
     parser.add_argument("--out", type=Path, default=Path("var/bench/speed.json"))
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="a.b=c")
-    parser.add_argument("--large", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     try:
         config = load_config(None, options.overrides)
-        if options.large:
-            values = large_epoch(config, options.epoch_pairs, options.dimension, options.large)
-            sys.stdout.write(json.dumps(values))
-            return
         results = measure(options, config)
     except CubeError as error:
         sys.exit(str(error))

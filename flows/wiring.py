@@ -5,14 +5,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 from prefect import Flow, flow
+from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
-from prefect.states import Failed
+from prefect.states import Cancelled, Crashed, Failed, State
 from pydantic import Field
 
 from cube.config import load_config
-from cube.errors import CubeError
+from cube.errors import CubeError, TrainingInterruptedError
 from tasks.common import forward_logs
 
 DEFAULT_CONFIG = "deployments/configs/nightly.yaml"
@@ -47,12 +49,25 @@ def cube_flow(name: str, description: str) -> Callable[[Callable[..., Any]], Flo
             forward_logs()
             try:
                 return function(*args, **kwargs)
+            except TrainingInterruptedError as stopped:
+                return _stopped(str(stopped))
             except (CubeError, OSError) as error:
                 return Failed(message=str(error), data=error)
 
         return flow(told, name=name, flow_run_name=name_of_run, description=description)
 
     return decorate
+
+
+def _stopped(message: str) -> State:
+    """Return Cancelled if a person asked for it, else Crashed: then the run is started again.
+
+    Told here, as a training takes the signal itself to end after a step, with a checkpoint.
+    """
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(UUID(flow_run.get_id())).state
+    asked = state is not None and (state.is_cancelling() or state.is_cancelled())
+    return Cancelled(message=message) if asked else Crashed(message=message)
 
 
 def name_of_run() -> str:

@@ -97,12 +97,16 @@ def _baselines(values: dict[str, Any], headline: dict[str, Any]) -> list[dict[st
                 "MRR@10": round(scores[name]["mrr@10"], 3),
                 "Hit@1": round(scores[name]["hit@1"], 3),
                 "Hit@10": round(scores[name]["hit@10"], 3),
-                "cosine": round(scores[name]["cosine"], 3),
+                "cosine": _rounded(scores[name]["cosine"]),
                 "cube minus it (MRR@10)": interval,
                 "parameters": values["systems"][name]["parameters"],
             }
         )
     return rows
+
+
+def _rounded(value: float | None) -> float | str:
+    return "" if value is None else round(value, 3)  # BM25 ranks texts and has no vectors
 
 
 def _interval(values: dict[str, float]) -> str:

@@ -1,13 +1,12 @@
 """Tasks that open a run and train its cube."""
 
 import logging
-import signal
 from pathlib import Path
 from typing import Any
 
 from cube.config import Config
 from cube.data.corpus import Corpus
-from cube.errors import ConfigError, DataError, TrainingInterruptedError
+from cube.errors import ConfigError, DataError
 from tasks.artifacts import Progress, publish_table
 from tasks.common import alone_in, open_run, out_of_memory, step
 
@@ -63,10 +62,6 @@ def train_cube_model(run: dict[str, str]) -> dict[str, Any]:
     try:
         with alone_in(opened):
             result = steps.train(opened, follow)
-    except TrainingInterruptedError as stopped:
-        # Saved. Prefect's own handler decides what the signal means: cancelled, crashed, retried.
-        signal.raise_signal(stopped.signal_number)
-        raise
     except out_of_memory() as error:
         # A smaller batch would be another cube, as its answers are the negatives.
         settings = opened.config.training

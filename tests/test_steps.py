@@ -34,7 +34,7 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog)
     evaluation = json.loads((run.folder / "evaluation.json").read_text())
 
     scores = evaluation["slices"][evaluation["headline"]]["scores"]
-    assert set(scores) == {"cube", *LABELS} - {"bm25"}
+    assert set(scores) == {"cube", *LABELS}
     targets = {target["name"]: target for target in evaluation["targets"]}
     assert len(targets) == 11
     assert targets["Memory while training"]["value"] > 0.1

@@ -68,11 +68,11 @@ def _run_pipeline(
         steps.train(run, bar.on_event)
     if profile:
         print_profile(run)
-    evaluation = steps.evaluate(run)
-    steps.publish(run)
+    steps.evaluate(run)
+    published = steps.publish(run)
     render_report(run)
     print_summary(run)
-    return 0 if evaluation["verdict"]["promote"] else _GATE_SAID_NO
+    return 0 if published["promoted"] else _GATE_SAID_NO
 
 
 def _log_encoding(done: int, total: int) -> None:

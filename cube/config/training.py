@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from cube.config.curriculum import PRESETS, Metric, StageConfig
 from cube.config.section import Section, Share
@@ -21,7 +21,45 @@ class CoreConfig(Section):
     """The only part that is trained."""
 
     rule: str = Field(default="planes", description="name of a registered rule")
-    sweeps: int = Field(default=3, ge=1, le=64, description="plane sweeps, axes taken in turn")
+    sweeps: int = Field(default=3, ge=1, le=64, description="along the axes in turn (planes, axes)")
+    gated: bool = Field(
+        default=False, description="whether a gate turns every plane's move up or down (planes)"
+    )
+    hidden: float | None = Field(
+        default=None,
+        ge=0,
+        le=16,
+        description="width of a hidden layer relative to what it reads (a plane, a line, a "
+        "neighbourhood); 0: linear maps; null: 0 for planes, 1 for cells and axes",
+    )
+    channels: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="numbers in a cell of the lattice; null: 1 for planes, 8 for cells and axes",
+    )
+    neighbours: Literal[6, 26] = Field(
+        default=6, description="of a cell: those across its faces, or across corners as well"
+    )
+    periodic: bool = Field(
+        default=False, description="whether cells at opposite walls are neighbours (cells)"
+    )
+    iterations: int = Field(default=4, ge=1, le=256, description="of the automaton (cells)")
+    tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="outside of training, iterate until no more than this share of the state "
+        "changes (cells); null: as often as in training",
+    )
+    max_iterations: int = Field(
+        default=64, ge=1, le=4_096, description="at most, where a tolerance is set (cells)"
+    )
+    layout: Literal["row_major", "correlation", "random"] = Field(
+        default="row_major",
+        description="which dimension lies in which cell: in order, those that vary together near "
+        "each other (learned from training vectors), or at random",
+    )
     memory_pairs: int = Field(
         default=20_000,
         ge=0,
@@ -73,6 +111,41 @@ class TrainingConfig(Section):
     batch_size: int = Field(default=1024, ge=2, le=65_536)
     temperature: float = Field(default=0.05, gt=0, le=10)
     cosine_weight: float = Field(default=0.2, ge=0, le=100)
+    mse_weight: float = Field(
+        default=0.0, ge=0, le=100, description="of the squared distance to the answer"
+    )
+    centred_cosine_weight: float = Field(
+        default=0.0, ge=0, le=100, description="of 1 - cosine after the mean answer is taken away"
+    )
+    symmetric_share: Share = Field(
+        default=0.0, description="of the loss by which answers choose among questions"
+    )
+    learn_temperature: bool = Field(
+        default=False, description="whether the temperature is trained, from the one that is set"
+    )
+    extra_candidates: int = Field(
+        default=0,
+        ge=0,
+        description="training answers drawn at each step to choose among, beside the batch's own",
+    )
+    hard_negatives: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="of every question: the teacher's first wrong answers, to choose among as well",
+    )
+    near_duplicate_cosine: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="answers so near to the right one are not wrong; null: only equal ones are not",
+    )
+    question_noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        description="length of noise added to questions relative to theirs, when they are answered",
+    )
     weight_decay: float | None = Field(
         default=None,
         ge=0,
@@ -156,6 +229,15 @@ class TrainingConfig(Section):
         """
         stages = [stage for stage in self.stages if not stage.restores]
         return self.model_copy(update={"stages": stages or self.stages})
+
+    @model_validator(mode="after")
+    def _symmetric_loss_sees_all_questions(self) -> "TrainingConfig":
+        if self.symmetric_share and (self.micro_batch_size is not None or self.processes > 1):
+            raise ValueError(
+                "symmetric_share needs all questions of a batch at once: leave micro_batch_size "
+                "unset and processes at 1"
+            )
+        return self
 
     @field_validator("stages", mode="before")
     @classmethod

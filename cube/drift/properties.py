@@ -1,5 +1,6 @@
 """Properties of texts and how far their distributions moved (two-sample Kolmogorov–Smirnov)."""
 
+import math
 import re
 from collections import Counter
 
@@ -11,6 +12,7 @@ from cube.drift.judgement import Judgement, judge, random_parts
 
 SPLITS = 200
 _SMALLEST = 0.1  # of the statistic, the largest distance of two shares
+_SURE = 2.225  # critical value of Kolmogorov's distribution at one in ten thousand
 _WORD = re.compile(r"\w+")
 
 
@@ -56,7 +58,13 @@ def text_properties(
 def judge_properties(
     current: list[str], reference: list[str], deviations: float
 ) -> list[Judgement]:
-    """Compare every property of two lists of texts."""
+    """Compare every property of two lists of texts.
+
+    No threshold is below the statistic's critical value for samples of these sizes (Smirnov 1939):
+    parts of a small reference without a single digit say nothing of how many digits are usual.
+    """
+    n, m = len(current), len(reference)
+    smallest = max(_SMALLEST, _SURE * math.sqrt((n + m) / (n * m)))
     vocabulary = Vocabulary(reference)
     new = text_properties(current, vocabulary, is_reference=False)
     old = text_properties(reference, vocabulary, is_reference=True)
@@ -65,7 +73,7 @@ def judge_properties(
     for name, values in old.items():
         null_scores = np.array([_distance(values[mask], values[~mask]) for mask in masks])
         score = _distance(new[name], values)
-        judgements.append(judge(f"texts: {name}", score, null_scores, deviations, _SMALLEST))
+        judgements.append(judge(f"texts: {name}", score, null_scores, deviations, smallest))
     return judgements
 
 

@@ -14,6 +14,7 @@ from cube.data.splits import Split, slice_pairs
 from cube.evaluation.ranking import RetrievalTask, Rows
 from cube.teacher.vectors import Vectors
 from cube.training.dataset import TrainingSet, make_training_set
+from cube.training.gathering import gather_rows
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Experiment:
 
     def gather(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n dim"]:
         """Return rows of the matrix as float32."""
-        return np.asarray(self.vectors[rows], np.float32)
+        return gather_rows(self.vectors, rows)
 
     @cached_property
     def centre(self) -> "Centre":

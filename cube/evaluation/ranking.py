@@ -3,7 +3,6 @@
 Shapes: Q questions, A answers of the bank, D dimensions, R (question, right answer) pairs.
 """
 
-import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -12,6 +11,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from cube.training.gathering import gather_rows
 
 TIE = 1e-6  # scores nearer than this are equal: matrix products differ in the last bits
 _BLOCK_ANSWERS = 16_384  # of the bank, gathered at once (24 MB at 384 dimensions)
@@ -30,11 +31,7 @@ class Rows:
 
     def __getitem__(self, positions: slice | np.ndarray) -> Float[np.ndarray, "n dim"]:
         """Return the vectors at positions."""
-        gathered = np.asarray(self.matrix[self.rows[positions]], np.float32)
-        if isinstance(self.matrix, np.memmap):
-            # Pages of a mapped file that were read stay resident: a large bank would fill memory.
-            self.matrix._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
-        return gathered
+        return gather_rows(self.matrix, self.rows[positions])
 
 
 Bank = Float[np.ndarray, "A D"] | Rows

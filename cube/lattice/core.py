@@ -30,7 +30,7 @@ class Cube(nn.Module):
     def __init__(self, dimension: int, config: CoreConfig, memory: Memory | None = None):
         super().__init__()
         self.config = config
-        self.reshaper = Reshaper(dimension, config.shape)
+        self.reshaper = Reshaper(dimension, config.shape, config.layout)
         self.core = build_rule(self.reshaper.shape, config)
         self.register_buffer("strength", torch.tensor(1.0))
         self.memory = memory

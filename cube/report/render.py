@@ -7,6 +7,7 @@ from typing import Any
 
 from cube import __version__, storage
 from cube.errors import DataError
+from cube.registry import Registry
 from cube.report.page import render_page
 from cube.report.sections.absent import absent_sections
 from cube.report.sections.comparison import comparison_section, similarities_section
@@ -82,10 +83,11 @@ def report_html(run: Run) -> str:
 def _sections(run: Run, evaluation: dict[str, Any]) -> dict[str, Any]:
     """Return what each section says, None where the run has no numbers for it."""
     config, vectors = run.config, run.vectors.manifest
+    history = Registry(config.home, config.name).history()
     timings = run.read("timings.json") or evaluation.get("timings")
     training = run.read("training.json") or evaluation.get("training")
     return {
-        "verdict": verdict_section(evaluation),
+        "verdict": verdict_section(evaluation, run.read("published.json"), history),
         "baselines": comparison_section(evaluation, config.evaluation.min_questions),
         "ranks": ranks_section(evaluation),
         "groups": groups_section(evaluation),

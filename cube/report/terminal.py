@@ -68,7 +68,7 @@ def _table(evaluation: dict[str, Any], name: str, is_headline: bool) -> Table:
         difference = part["cube_minus"].get(system)
         table.add_row(
             known["label"],
-            *(f"{values[column]:.3f}" for column in columns),
+            *("" if values[c] is None else f"{values[c]:.3f}" for c in columns),
             f"{known['parameters']:,}",
             "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**difference)
             if difference

@@ -12,37 +12,41 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cube.config import TrainingConfig
+from cube.training.candidates import Candidates
 from cube.training.curriculum import StepPlan
 from cube.training.dataset import TrainingSet
 from cube.training.difficulty import easiest_first
-from cube.training.objectives import corrupt, same_answer_mask
+from cube.training.objectives import corrupt, near_duplicate_mask
 from cube.training.processes import Processes
 from cube.training.sampler import batch_rows, paced_rows, stream_seed
 
 _PAIRS, _TEXTS, _NOISE = range(3)  # independent random streams of one seed
+_QUESTION_NOISE = 5  # after those of validation and of candidates
 
 
 @dataclass(frozen=True)
 class PairBatch:
-    """Questions, and all answers of the batch: answer i is right for question i."""
+    """Questions, and all answers to choose among: answer i is right for question i."""
 
     questions: Float[Tensor, "own dim"]
-    answers: Float[Tensor, "batch dim"]
-    false_negatives: Bool[Tensor, "own batch"]
+    answers: Float[Tensor, "candidates dim"]
+    false_negatives: Bool[Tensor, "own candidates"]
+    centre: Float[Tensor, " dim"] | None = None  # mean training answer, where a loss needs it
 
     def part(self, start: int, stop: int) -> "PairBatch":
         """Return some of the questions with all answers, their own first."""
-        mask = self.false_negatives[start:stop]
+        answers, mask = self.answers, self.false_negatives[start:stop]
         if start:
-            return PairBatch(
-                self.questions[start:stop], self.answers.roll(-start, 0), mask.roll(-start, 1)
-            )
-        return PairBatch(self.questions[:stop], self.answers, mask)
+            answers, mask = answers.roll(-start, 0), mask.roll(-start, 1)
+        return PairBatch(self.questions[start:stop], answers, mask, self.centre)
 
     def to(self, device: torch.device) -> "PairBatch":
         """Move to a device."""
         return PairBatch(
-            self.questions.to(device), self.answers.to(device), self.false_negatives.to(device)
+            self.questions.to(device),
+            self.answers.to(device),
+            self.false_negatives.to(device),
+            None if self.centre is None else self.centre.to(device),
         )
 
 
@@ -84,6 +88,7 @@ class Batches:
 
     def __init__(self, data: TrainingSet, config: TrainingConfig, processes: Processes):
         self._data, self._config, self._processes = data, config, processes
+        self._candidates = Candidates(data, config)
         # The pairs in order of difficulty, for every measure that a stage paces by.
         pacings = [stage.pacing for stage in config.stages if stage.pacing is not None]
         self._orders = {
@@ -103,9 +108,23 @@ class Batches:
         positions = np.roll(positions, -own.start)  # this process's own come first
         count = own.stop - own.start
         questions, answers = self._data.questions[positions], self._data.answers[positions]
-        mask = same_answer_mask(torch.from_numpy(questions), torch.from_numpy(answers))
-        batch = PairBatch(self._gather(questions[:count]), self._gather(answers), mask[:count])
-        return batch, len(positions)
+        rows, mask = self._candidates.of(questions, answers, plan.step)
+        candidates = self._gather(rows)
+        mask = mask[:count]
+        if self._config.near_duplicate_cosine is not None:
+            mask |= near_duplicate_mask(candidates, count, self._config.near_duplicate_cosine)
+        if self._config.question_noise:
+            asked = self._noisy(self._gather(questions), own.start, plan.step)[:count]
+        else:
+            asked = self._gather(questions[:count])
+        return PairBatch(asked, candidates, mask, self._candidates.centre), len(positions)
+
+    def _noisy(self, asked: Tensor, start: int, step: int) -> Tensor:
+        """Add noise that does not depend on how questions are shared among processes."""
+        seed = stream_seed(self._config.seed, _QUESTION_NOISE, step)
+        generator = torch.Generator().manual_seed(seed)
+        whole = corrupt(asked.roll(start, 0), self._config.question_noise, 0.0, generator)
+        return whole.roll(-start, 0)
 
     def _pair_positions(self, plan: StepPlan) -> np.ndarray:
         pairs, seed = self._data.num_pairs, self._config.seed

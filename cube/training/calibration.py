@@ -114,7 +114,7 @@ class _Judge:
         """Return the best candidate that is clearly better than the default, and its scores.
 
         Clearly: over all questions by more than a standard error, and neither on answers that
-        training has seen nor on the others worse by more than one.
+        training has seen nor on the others significantly worse (two standard errors).
         """
         scores = {name: self._score(prediction) for name, prediction in candidates}
         best = default
@@ -126,7 +126,7 @@ class _Judge:
 
     def _clearly_better(self, gain: Float[np.ndarray, " Q"]) -> bool:
         parts = [part for part in (gain[self._seen], gain[~self._seen]) if len(part) > 1]
-        no_part_suffers = all(part.mean() >= -_error(part) for part in parts)
+        no_part_suffers = all(part.mean() >= -2 * _error(part) for part in parts)
         return bool(gain.mean() > _error(gain) and no_part_suffers)
 
     def _score(self, predictions: Tensor) -> Float[np.ndarray, " Q"]:

@@ -44,6 +44,11 @@ class TrainingSet:
         """Return rows of the matrix as float32."""
         return gather_rows(self.vectors, rows)
 
+    def sample(self, count: int) -> Float[np.ndarray, "n dim"]:
+        """Return at most `count` vectors of the training pairs, evenly spaced: always the same."""
+        rows = np.unique(np.concatenate([self.questions, self.answers]))
+        return self.gather(rows[:: max(1, -(-len(rows) // count))])
+
 
 def make_training_set(
     vectors: Float[np.ndarray, "rows dim"],

@@ -7,14 +7,43 @@ from torch import Tensor
 from cube.config import TrainingConfig
 from cube.lattice.core import Cube
 from cube.training.batches import Batch, PairBatch, TextBatch
-from cube.training.objectives import contrastive_loss, cosine_loss
+from cube.training.objectives import (
+    centred_cosine_loss,
+    contrastive_loss,
+    cosine_loss,
+    squared_distance_loss,
+)
 
 
-def answering_loss(cube: Cube, batch: PairBatch, config: TrainingConfig) -> Float[Tensor, ""]:
-    """Return the loss of moving questions to their answers, away from the others' answers."""
+def answering_loss(
+    cube: Cube,
+    batch: PairBatch,
+    config: TrainingConfig,
+    log_temperature: Float[Tensor, ""] | None = None,
+) -> Float[Tensor, ""]:
+    """Return the loss of moving questions to their answers, away from the others' answers.
+
+    Args:
+        cube: what moves them.
+        batch: questions and candidates.
+        config: temperature and weights of the terms; a term of weight 0 is not computed.
+        log_temperature: logarithm of what a trained temperature is relative to the config's.
+    """
     predictions = _predict(cube, batch.questions, config)
-    loss = contrastive_loss(predictions, batch.answers, batch.false_negatives, config.temperature)
-    return loss + config.cosine_weight * cosine_loss(predictions, batch.answers[: len(predictions)])
+    right = batch.answers[: len(predictions)]
+    temperature = config.temperature
+    if log_temperature is not None:
+        temperature = temperature * log_temperature.exp()
+    loss = contrastive_loss(
+        predictions, batch.answers, batch.false_negatives, temperature, config.symmetric_share
+    )
+    loss = loss + config.cosine_weight * cosine_loss(predictions, right)
+    if config.mse_weight:
+        loss = loss + config.mse_weight * squared_distance_loss(predictions, right)
+    if batch.centre is not None:
+        centred = centred_cosine_loss(predictions, right, batch.centre)
+        loss = loss + config.centred_cosine_weight * centred
+    return loss
 
 
 def restoring_loss(cube: Cube, batch: TextBatch, config: TrainingConfig) -> Float[Tensor, ""]:
@@ -23,7 +52,11 @@ def restoring_loss(cube: Cube, batch: TextBatch, config: TrainingConfig) -> Floa
 
 
 def accumulate_gradient(
-    cube: Cube, batch: Batch, restoring_weight: float, config: TrainingConfig
+    cube: Cube,
+    batch: Batch,
+    restoring_weight: float,
+    config: TrainingConfig,
+    log_temperature: Float[Tensor, ""] | None = None,
 ) -> float:
     """Add the gradient of a batch to the parameters', and return its loss.
 
@@ -37,7 +70,7 @@ def accumulate_gradient(
         pairs = batch.pairs.to(device)
         for start, stop in _parts(len(pairs.questions), config):
             share = (1 - restoring_weight) * (stop - start) / batch.num_pairs
-            loss = share * answering_loss(cube, pairs.part(start, stop), config)
+            loss = share * answering_loss(cube, pairs.part(start, stop), config, log_temperature)
             loss.backward()
             total += loss.detach()
     if batch.texts is not None:

@@ -18,21 +18,43 @@ def same_answer_mask(
     return same.fill_diagonal_(False)
 
 
+def near_duplicate_mask(
+    candidates: Float[Tensor, "candidates dim"], own: int, threshold: float
+) -> Bool[Tensor, "own candidates"]:
+    """Mark the pairs (i, j), i != j, where candidate j is nearly the right answer i.
+
+    Args:
+        candidates: vectors; the first ones are the right answers, in order.
+        own: how many questions there are.
+        threshold: cosine from which two answers count as one.
+    """
+    candidates = functional.normalize(candidates, dim=-1)
+    return (candidates[:own] @ candidates.T >= threshold).fill_diagonal_(False)
+
+
 def contrastive_loss(
     predictions: Float[Tensor, "batch dim"],
     targets: Float[Tensor, "targets dim"],
     false_negatives: Bool[Tensor, "batch targets"],
-    temperature: float,
+    temperature: float | Float[Tensor, ""],
+    symmetric: float = 0.0,
 ) -> Float[Tensor, ""]:
     """InfoNCE (van den Oord et al. 2018): each prediction picks its own among the targets.
 
-    Target i is right for prediction i; there may be more targets than predictions.
+    Target i is right for prediction i; there may be more targets than predictions. `symmetric` is
+    the share of the loss by which right targets pick their own among the predictions (as in CLIP,
+    Radford et al. 2021).
     """
     predictions = functional.normalize(predictions, dim=-1)
     targets = functional.normalize(targets, dim=-1)
     logits = (predictions @ targets.T) / temperature
     logits = logits.masked_fill(false_negatives, -torch.inf)
-    return functional.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+    right = torch.arange(len(logits), device=logits.device)
+    loss = functional.cross_entropy(logits, right)
+    if symmetric:
+        back = functional.cross_entropy(logits[:, : len(logits)].T, right)
+        loss = (1 - symmetric) * loss + symmetric * back
+    return loss
 
 
 def cosine_loss(
@@ -40,6 +62,23 @@ def cosine_loss(
 ) -> Float[Tensor, ""]:
     """Mean of 1 - cos, in [0, 2]."""
     return 1 - functional.cosine_similarity(predictions, targets, dim=-1).mean()
+
+
+def centred_cosine_loss(
+    predictions: Float[Tensor, "batch dim"],
+    targets: Float[Tensor, "batch dim"],
+    centre: Float[Tensor, " dim"],
+) -> Float[Tensor, ""]:
+    """Mean of 1 - cos of vectors of length 1 from `centre`, which a constant cannot win."""
+    predictions = functional.normalize(predictions, dim=-1) - centre
+    return cosine_loss(predictions, functional.normalize(targets, dim=-1) - centre)
+
+
+def squared_distance_loss(
+    predictions: Float[Tensor, "batch dim"], targets: Float[Tensor, "batch dim"]
+) -> Float[Tensor, ""]:
+    """Mean squared Euclidean distance, lengths as they are: the MSE times the dimension."""
+    return (predictions - targets).square().sum(dim=-1).mean()
 
 
 def corrupt(

@@ -22,10 +22,18 @@ def decay_of(config: TrainingConfig, num_pairs: int) -> float:
     return min(_STRONGEST_DECAY, _PRIOR_PAIRS / num_pairs)
 
 
-def make_optimizer(cube: Cube, config: TrainingConfig, num_pairs: int) -> torch.optim.AdamW:
-    """Return the optimiser; its rate is set anew at every step."""
+def make_optimizer(
+    cube: Cube,
+    config: TrainingConfig,
+    num_pairs: int,
+    log_temperature: nn.Parameter | None = None,
+) -> torch.optim.AdamW:
+    """Return the optimiser; its rate is set anew at every step. A temperature is not decayed."""
     decay = decay_of(config, num_pairs)
-    return torch.optim.AdamW(cube.parameters(), lr=1e-3, weight_decay=decay)
+    optimizer = torch.optim.AdamW(cube.parameters(), lr=1e-3, weight_decay=decay)
+    if log_temperature is not None:
+        optimizer.add_param_group({"params": [log_temperature], "weight_decay": 0.0})
+    return optimizer
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -46,5 +54,5 @@ def update_average(average: Weights, module: nn.Module, decay: float, step: int)
     The decay grows from 0, so that the first averages are not stuck at the start.
     """
     decay = min(decay, step / (step + 10))
-    for name, value in module.state_dict().items():
+    for name, value in module.named_parameters():  # buffers are not trained
         average[name].lerp_(value.cpu(), 1 - decay)

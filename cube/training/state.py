@@ -32,6 +32,7 @@ class TrainingState:
         history: events, the lines of metrics.jsonl.
         stage_ends: of the stages that are over.
         rollbacks: returns to an earlier state so far.
+        log_temperature: trained beside the cube, where the temperature is learned.
     """
 
     cube: Cube
@@ -44,13 +45,25 @@ class TrainingState:
     history: list[Event] = field(default_factory=list)
     stage_ends: list[dict[str, Any]] = field(default_factory=list)
     rollbacks: int = 0
+    log_temperature: torch.nn.Parameter | None = None
 
     @classmethod
-    def untrained(cls, cube: Cube, optimizer: torch.optim.Optimizer) -> "TrainingState":
+    def untrained(
+        cls,
+        cube: Cube,
+        optimizer: torch.optim.Optimizer,
+        log_temperature: torch.nn.Parameter | None = None,
+    ) -> "TrainingState":
         """Return the state before the first step."""
         average = copy_weights(cube)
         best = {"step": 0, "score": -np.inf, "mrr": 0.0, "weights": copy_weights(cube)}
-        return cls(cube, optimizer, average, best)
+        return cls(cube, optimizer, average, best, log_temperature=log_temperature)
+
+    @property
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """All that is trained."""
+        learned = [] if self.log_temperature is None else [self.log_temperature]
+        return [*self.cube.parameters(), *learned]
 
     def snapshot(self) -> dict[str, Any]:
         """Return a copy in plain values and CPU tensors."""
@@ -65,6 +78,9 @@ class TrainingState:
             "history": list(self.history),
             "stage_ends": list(self.stage_ends),
             "rollbacks": self.rollbacks,
+            "log_temperature": None
+            if self.log_temperature is None
+            else self.log_temperature.item(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -79,3 +95,5 @@ class TrainingState:
         self.history = list(snapshot["history"])
         self.stage_ends = list(snapshot["stage_ends"])
         self.rollbacks = snapshot["rollbacks"]
+        if self.log_temperature is not None:
+            self.log_temperature.data.fill_(snapshot["log_temperature"])

@@ -17,7 +17,7 @@ from cube.config import CoreConfig, StageConfig, TrainingConfig
 from cube.errors import ModelError, TrainingInterruptedError
 from cube.lattice.core import Cube
 from cube.training.batches import Batches
-from cube.training.calibration import Calibration, calibrate
+from cube.training.calibration import calibrate
 from cube.training.checkpoint import Checkpoints
 from cube.training.clock import Clock
 from cube.training.curriculum import StepPlan, plan_step
@@ -28,7 +28,7 @@ from cube.training.loss import accumulate_gradient
 from cube.training.optimizer import make_optimizer, set_rate, update_average
 from cube.training.prefetch import Prefetch
 from cube.training.processes import Processes
-from cube.training.result import TrainingResult, loss_convergence
+from cube.training.result import TrainingResult, result_of
 from cube.training.sampler import steps_per_epoch
 from cube.training.state import Event, TrainingState
 from cube.training.validation import Validation
@@ -39,6 +39,7 @@ OnEvent = Callable[[Event], None]
 
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
+_LAYOUT_ROWS = 16_384  # enough for correlations between dimensions
 _PREFETCHED = 2  # batches gathered ahead
 
 
@@ -75,10 +76,15 @@ class Trainer:
         self.on_event = on_event or (lambda event: None)
         self.processes = Processes.joined()
         self.clock = Clock()
-        self.cube = Cube(data.dimension, core).to(torch.device(config.device))
-        self.state = TrainingState.untrained(
-            self.cube, make_optimizer(self.cube, config, data.num_pairs)
-        )
+        self.cube = Cube(data.dimension, core)
+        if core.layout == "correlation":
+            self.cube.reshaper.learn_layout(data.sample(_LAYOUT_ROWS))
+        self.cube = self.cube.to(torch.device(config.device))
+        temperature = None
+        if config.learn_temperature:
+            temperature = torch.nn.Parameter(torch.zeros((), device=config.device))
+        optimizer = make_optimizer(self.cube, config, data.num_pairs, temperature)
+        self.state = TrainingState.untrained(self.cube, optimizer, temperature)
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
         self._good = self.state.snapshot()  # what a divergence returns to
         self._batches = Prefetch(Batches(data, config, self.processes).load)
@@ -104,7 +110,8 @@ class Trainer:
             with self._checkpoints.opened(), self._interrupts:
                 self._run()
         self.cube.load_state_dict(self.state.best["weights"])
-        return self.cube, self._result(calibrate(self.cube, self.data, self.config))
+        calibration = calibrate(self.cube, self.data, self.config)
+        return self.cube, result_of(self.state, self.epoch_steps, calibration)
 
     def run_steps(self, steps: int) -> None:
         """Take steps without validating; what measurements of speed time."""
@@ -144,13 +151,15 @@ class Trainer:
 
     def _step(self, plan: StepPlan) -> bool:
         """Take a step, or return to the last good state and say False."""
-        state, parameters = self.state, list(self.cube.parameters())
+        state, parameters = self.state, self.state.parameters
         config = self.config.in_stage(self.config.stages[plan.stage])
         with self.clock.part("waiting for the batch"):
             batch = self._batches.get(plan, [self._plan(1 + i) for i in range(_PREFETCHED)])
         with self.clock.part("forward and backward"):
             state.optimizer.zero_grad(set_to_none=True)
-            loss = accumulate_gradient(self.cube, batch, plan.restoring_weight, config)
+            loss = accumulate_gradient(
+                self.cube, batch, plan.restoring_weight, config, state.log_temperature
+            )
         with self.clock.part("optimiser and average"):
             stop = float(self._interrupts.received is not None)
             loss, stop = self.processes.sum_gradients(parameters, loss, stop)
@@ -280,20 +289,4 @@ class Trainer:
             f"Training stopped by {signal.Signals(number).name} at step {self.state.step}, which "
             "is saved: the same command goes on from there.",
             number,
-        )
-
-    def _result(self, calibration: Calibration) -> TrainingResult:
-        state = self.state
-        return TrainingResult(
-            steps=state.step,
-            best_step=state.best["step"],
-            best_validation_mrr=state.best["mrr"],
-            untrained_validation_mrr=state.history[0]["validation_mrr"],
-            steps_per_epoch=self.epoch_steps,
-            loss_convergence=loss_convergence(
-                state.losses, self.epoch_steps, state.stage_ends[-1]["steps"]
-            ),
-            skipped_steps=state.rollbacks,
-            stages=state.stage_ends,
-            calibration=calibration,
         )

@@ -45,6 +45,10 @@ def test_every_system_is_scored_and_compared(tmp_path, vectors, monkeypatch, cap
     assert 0 < minus["low"] < gap < minus["high"]
     for rule in ("dense", "low_rank", "mlp"):
         assert systems[rule]["learning_rate"] in quality.RATES
+        assert systems[rule]["remembered_pairs"] == 0
+    assert systems["core_alone"]["remembered_pairs"] == 0
+    assert systems["core_alone"]["parameters"] == systems["cube"]["parameters"]
+    assert systems["knn"]["remembered_pairs"] == 400
 
 
 def test_only_some_systems_and_an_unknown_one(tmp_path, vectors, monkeypatch):

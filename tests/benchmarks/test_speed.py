@@ -36,8 +36,9 @@ def test_a_small_run_measures_everything(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["speed", *words])
     speed.main()
     found = json.loads(out.read_text())
+    assert found["training"].keys() == {"cube", "dense", "roofline"}
+    assert found["inference"].keys() == {"cube", "cube with memory", "dense", "roofline"}
     for kind in ("training", "inference"):
-        assert found[kind].keys() == {"cube", "dense", "roofline"}
         assert found[kind]["cube"]["cube_ratio"] == 1
     assert found["epoch"]["steps"] == 1_300 // 64
     assert 0.1 < found["epoch"]["peak_rss_gb"] < 4

@@ -1,5 +1,7 @@
 """Reshaper and core: exact inverse, identity at first, every cell reached, equal to slow code."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -14,9 +16,9 @@ from cube.lattice.rules import RULES
 DIMENSIONS = [1, 7, 48, 384, 769]
 
 
-def random_cube(dimension: int, rule: str = "planes", sweeps: int = 3) -> Cube:
+def random_cube(dimension: int, rule: str = "planes", **options: Any) -> Cube:
     torch.manual_seed(0)
-    cube = Cube(dimension, CoreConfig(rule=rule, sweeps=sweeps))
+    cube = Cube(dimension, CoreConfig(rule=rule, **options))
     with torch.no_grad():
         for parameter in cube.parameters():
             parameter.normal_(0, 0.1)
@@ -57,25 +59,9 @@ def test_every_parameter_learns(rule):
     assert all(parameter.grad.abs().sum() > 0 for parameter in cube.parameters())
 
 
-def test_sweeps_equal_plain_loops_over_planes():
-    cube = random_cube(24, sweeps=3)
-    x = torch.randn(2, 24)
-    lattice = cube.reshaper.fold(x)[..., 0].double()
-    for sweep in cube.core:
-        weight, bias = sweep.weight.double(), sweep.bias.double()
-        planes = []
-        for i in range(lattice.shape[1 + sweep.axis]):
-            plane = lattice.select(1 + sweep.axis, i)
-            cells = plane.reshape(2, -1)
-            moved = cells + cells @ weight[i] + bias[i]
-            planes.append(moved.reshape(plane.shape))
-        lattice = torch.stack(planes, dim=1 + sweep.axis)
-    torch.testing.assert_close(cube(x).double(), lattice.reshape(2, 24), atol=1e-5, rtol=1e-5)
-
-
 @pytest.mark.parametrize(("sweeps", "reached"), [(1, False), (2, True), (3, True)])
 def test_two_sweeps_connect_every_cell_with_every_other(sweeps, reached):
-    cube = random_cube(48, sweeps=sweeps)
+    cube = random_cube(48, sweeps=sweeps, gated=False)
     jacobian = torch.autograd.functional.jacobian(lambda x: cube(x)[0], torch.randn(1, 48))
     assert bool((jacobian.abs() > 0).all()) == reached
 
@@ -88,6 +74,7 @@ def test_padding_never_leaks():
 
 def test_default_has_the_promised_parameters():
     assert Cube(384, CoreConfig()).num_parameters == 62_592
+    assert Cube(384, CoreConfig(gated=True)).num_parameters == 63_744
     assert Cube(384, CoreConfig(rule="dense")).num_parameters == 147_840
     assert 64_000 < Cube(384, CoreConfig(rule="low_rank")).num_parameters <= 65_000
 
@@ -103,7 +90,9 @@ def test_apply_in_blocks_equals_one_forward_and_normalises(monkeypatch):
 
 
 def test_an_unknown_rule_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"'plane' is not a rule.*dense, low_rank, mlp, planes"):
+    with pytest.raises(
+        ConfigError, match=r"'plane' is not a rule.*axes, cells, dense, low_rank, mlp, planes"
+    ):
         Cube(8, CoreConfig(rule="plane"))
 
 
@@ -114,8 +103,7 @@ def test_linear_sweeps_are_one_matrix():
     torch.testing.assert_close(x @ weight + bias, cube(x), atol=1e-4, rtol=1e-4)
 
 
-def test_a_cube_that_is_not_linear_has_no_matrix():
-    cube = random_cube(48)
-    cube.core.append(torch.nn.ReLU())
-    with pytest.raises(ModelError, match="not linear"):
-        affine_map(cube)
+@pytest.mark.parametrize("options", [{"gated": True}, {"hidden": 0.5}])
+def test_a_cube_that_is_not_linear_has_no_matrix(options):
+    with pytest.raises(ModelError, match="not one matrix"):
+        affine_map(random_cube(48, **options))

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from html import unescape
@@ -9,7 +10,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from cube.errors import DataError
-from cube.evaluation.schema import Evaluation, Group, RankCurve
+from cube.evaluation.schema import Evaluation
+from cube.evaluation.schema.judgement import Group, RankCurve
 from cube.report.render import render_report, report_html
 from cube.runs import Run
 from tests.report.conftest import HOSTILE, evaluation_values, target
@@ -163,6 +165,21 @@ def test_the_gates_reasons_and_the_advice_stand_with_the_verdict(make_run: MakeR
     assert "✓</span> met" in section
     assert "–</span> warning" in section  # a failed rule that does not refuse
     assert "Check the labels first." in section
+
+
+def test_the_registry_has_the_last_word_and_its_promotions_are_shown(make_run: MakeRun) -> None:
+    run = make_run()
+    sentence = "Not promoted: it was rolled back by Ada: complaints"
+    run.write("published.json", {"promoted": False, "sentence": sentence})
+    entry = {"at": "2026-01-02T03:04:05+00:00", "version": "v1", "previous": "v2",
+             "reason": HOSTILE, "kind": "forced", "by": HOSTILE}  # fmt: skip
+    folder = run.config.home / "models" / "small"
+    folder.mkdir(parents=True)
+    (folder / "history.jsonl").write_text(json.dumps(entry) + "\n")
+    html = report_html(run)
+    assert 'class="stamp bad"' in html and "It was rolled back by Ada: complaints" in html
+    assert "forced</span> by &lt;script&gt;" in html
+    assert html.count("<script") == 1 and "<img" not in html
 
 
 def test_a_negative_verdict_looks_negative(make_run: MakeRun) -> None:

@@ -6,6 +6,7 @@ os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"
 import pytest
 
 from cube.config import Config, parse_config
+from tests.flows.conftest import prefect_server  # noqa: F401 - a fixture
 
 
 @pytest.fixture

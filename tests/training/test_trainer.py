@@ -1,5 +1,7 @@
 """The trainer learns, keeps the best weights, repeats itself exactly and survives being killed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from cube.config import CoreConfig, TrainingConfig, parse_config
 from cube.data.splits import Split
 from cube.lattice.core import Cube
+from cube.lattice.layout import correlation_order
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.optimizer import decay_of
 from cube.training.speed import plain_loop, speedup_over_plain_loop, trainer_loop
@@ -99,7 +102,25 @@ def test_a_training_that_makes_nothing_better_returns_the_identity(data):
     stages = [{"name": "dialogue", "mode": "dialogue", "max_steps": 40, "learning_rate": 0.05}]
     cube, result = Trainer(config(stages=stages, ema_decay=0), CoreConfig(), shuffled).train()
     assert result.best_step == 0
-    assert weights_of(cube).abs().sum() == 0
+    questions = torch.from_numpy(data.gather(data.questions))
+    assert torch.equal(cube(questions), questions)
+
+
+def test_a_layout_is_learned_from_training_vectors_before_the_first_step(data):
+    core = CoreConfig(layout="correlation")
+    used = np.unique(np.concatenate([data.questions, data.answers]))
+    changed = np.array(data.vectors)
+    unused = np.setdiff1d(np.arange(len(changed)), used)
+    changed[unused] = changed[unused][:, ::-1]  # of validation and test: nothing may follow
+    orders = []
+    for vectors in (data.vectors, changed):
+        cube = Trainer(config(), core, dataclasses.replace(data, vectors=vectors)).cube
+        orders.append(cube.reshaper.order.clone())
+    assert torch.equal(*orders)
+    assert torch.equal(orders[0], torch.from_numpy(correlation_order(data.gather(used))))
+    stages = [{"name": "dialogue", "mode": "dialogue", "max_steps": 5}]
+    cube, _ = Trainer(config(stages=stages), core, data).train()
+    assert torch.equal(cube.reshaper.order, orders[0])
 
 
 def test_the_plain_loop_it_is_compared_with_learns_the_same(data):

@@ -10,14 +10,54 @@ from torch import nn
 
 from cube.config import CoreConfig
 from cube.errors import ConfigError
+from cube.lattice.rules.axes import AxisSweeps
+from cube.lattice.rules.cells import CellularAutomaton
+from cube.lattice.rules.channels import with_channels
 from cube.lattice.rules.dense import DenseResidual
 from cube.lattice.rules.low_rank import LowRankResidual
 from cube.lattice.rules.mlp import ResidualMLP
 from cube.lattice.rules.planes import PlaneSweeps
 from cube.lattice.shape import Shape
 
+_SHARED_HIDDEN, _SHARED_CHANNELS = 1.0, 8
+
+
+def _planes(shape: Shape, config: CoreConfig) -> nn.Module:
+    hidden, channels = config.hidden or 0.0, config.channels or 1
+    rule = PlaneSweeps(shape, config.sweeps, config.gated, hidden, channels)
+    return with_channels(shape, channels, rule)
+
+
+def _axes(shape: Shape, config: CoreConfig) -> nn.Module:
+    hidden, channels = _of_shared_rule(config)
+    return with_channels(shape, channels, AxisSweeps(shape, config.sweeps, hidden, channels))
+
+
+def _cells(shape: Shape, config: CoreConfig) -> nn.Module:
+    hidden, channels = _of_shared_rule(config)
+    rule = CellularAutomaton(
+        shape,
+        config.neighbours,
+        config.periodic,
+        config.iterations,
+        config.tolerance,
+        config.max_iterations,
+        hidden,
+        channels,
+    )
+    return with_channels(shape, channels, rule)
+
+
+def _of_shared_rule(config: CoreConfig) -> tuple[float, int]:
+    """Hidden width and channels: what all cells share needs a state that tells cells apart."""
+    hidden = _SHARED_HIDDEN if config.hidden is None else config.hidden
+    return hidden, config.channels or _SHARED_CHANNELS
+
+
 RULES: dict[str, Callable[[Shape, CoreConfig], nn.Module]] = {
-    "planes": lambda shape, config: PlaneSweeps(shape, config.sweeps),
+    "planes": _planes,
+    "cells": _cells,
+    "axes": _axes,
     "dense": lambda shape, _: DenseResidual(shape),
     "low_rank": lambda shape, config: LowRankResidual(shape, config.max_parameters),
     "mlp": lambda shape, config: ResidualMLP(shape, config.max_parameters),

@@ -2,7 +2,11 @@
 
 A sweep along an axis of length N with planes of P cells is a block-diagonal residual map of N
 blocks P x P. Two sweeps along different axes connect every cell with every other, at a fraction of
-the parameters of a dense map: 62,592 against 147,840 for three sweeps over 8x8x6.
+the parameters of a dense map: 62,592 against 147,840 for three sweeps over 8x8x6, and 1,152 more
+for the gates.
+
+Shapes: B batch, N planes of a sweep, P numbers of a plane (its cells times their channels),
+H numbers of the hidden layer (P without one).
 """
 
 import torch
@@ -13,26 +17,64 @@ from cube.lattice.shape import Shape
 
 
 class PlaneSweep(nn.Module):
-    """One sweep. Zero weights: the identity."""
+    """One sweep: z + g(z) (W z + b) for every plane z, with W and b zero at first: the identity.
 
-    def __init__(self, shape: Shape, axis: int):
+    The gate g(z) = 2 sigmoid(sqrt(P) u·z), one number a plane, turns the move of a plane up or down
+    by what is in it; a zero u is no gate. With a hidden layer, W acts on gelu(V z + c) instead.
+    """
+
+    def __init__(self, shape: Shape, axis: int, gated: bool, hidden: float, channels: int):
         super().__init__()
         self.axis = axis
-        num_planes = shape[axis]
-        plane_cells = shape[0] * shape[1] * shape[2] // num_planes
-        self.weight = nn.Parameter(torch.zeros(num_planes, plane_cells, plane_cells))
-        self.bias = nn.Parameter(torch.zeros(num_planes, 1, plane_cells))
+        planes = shape[axis]
+        numbers = shape[0] * shape[1] * shape[2] // planes * channels
+        width = max(1, round(hidden * numbers)) if hidden else numbers
+        generator = torch.Generator().manual_seed(0)
+        self.weight = nn.Parameter(torch.zeros(planes, width, numbers))
+        self.bias = nn.Parameter(torch.zeros(planes, 1, numbers))
+        self.gate = self.hidden_weight = self.hidden_bias = None
+        if gated:
+            self.gate = nn.Parameter(0.1 * torch.randn(planes, numbers, 1, generator=generator))
+        if hidden:
+            random = torch.randn(planes, numbers, width, generator=generator)
+            self.hidden_weight = nn.Parameter(random / numbers**0.5)
+            self.hidden_bias = nn.Parameter(torch.zeros(planes, 1, width))
 
-    def forward(self, x: Float[Tensor, "batch x y z 1"]) -> Float[Tensor, "batch x y z 1"]:
-        """Add to every plane N of P cells its own linear map of itself."""
+    def forward(self, x: Float[Tensor, "batch x y z c"]) -> Float[Tensor, "batch x y z c"]:
+        """Add to every plane what its own map makes of it."""
         moved = x.movedim(self.axis + 1, 0)  # (N, B, ...)
-        x_NBP = moved.reshape(moved.shape[0], moved.shape[1], -1)
-        y_NBP = x_NBP + torch.baddbmm(self.bias, x_NBP, self.weight)
-        return y_NBP.reshape(moved.shape).movedim(0, self.axis + 1)
+        z_NBP = moved.reshape(*moved.shape[:2], self.bias.shape[-1])
+        z_NBH = z_NBP
+        if self.hidden_weight is not None and self.hidden_bias is not None:
+            z_NBH = torch.baddbmm(self.hidden_bias, z_NBP, self.hidden_weight)
+            z_NBH = torch.nn.functional.gelu(z_NBH)
+        y_NBP = torch.baddbmm(self.bias, z_NBH, self.weight)
+        if self.gate is not None:
+            scale = self.gate.shape[1] ** 0.5
+            y_NBP = y_NBP * (2 * torch.sigmoid(torch.bmm(z_NBP, self.gate) * scale))
+        return (z_NBP + y_NBP).reshape(moved.shape).movedim(0, self.axis + 1)
 
 
 class PlaneSweeps(nn.Sequential):
     """Sweeps along the axes in turn."""
 
-    def __init__(self, shape: Shape, sweeps: int):
-        super().__init__(*(PlaneSweep(shape, i % 3) for i in range(sweeps)))
+    def __init__(
+        self,
+        shape: Shape,
+        sweeps: int,
+        gated: bool = False,
+        hidden: float = 0.0,
+        channels: int = 1,
+    ):
+        """Build the sweeps.
+
+        Args:
+            shape: of the lattice.
+            sweeps: how many.
+            gated: whether every plane has a gate.
+            hidden: width of a hidden layer relative to the plane; 0: a linear map.
+            channels: numbers in a cell.
+        """
+        super().__init__(
+            *(PlaneSweep(shape, i % 3, gated, hidden, channels) for i in range(sweeps))
+        )

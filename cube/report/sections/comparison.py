@@ -1,6 +1,6 @@
 """The cube against every baseline: one table a slice, never mixed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,11 @@ _EXPLAINED = {
     "dialogue_turns": "Turns of dialogues no turn of which was in training; the answer is what the "
     "other speaker says next.",
 }
-_OFF_SCALE = ("mean_answer", "random")  # so far behind that they would flatten every other plot
+_OFF_SCALE = (
+    "mean_answer",
+    "random",
+    "bm25",
+)  # often so far behind that they would flatten every other plot
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Column:
     heading: str
     write: Callable[[float | None], str]
     meaning: str
+    main: bool = True  # stands beside the intervals, the others in a table of their own
 
 
 COLUMNS = (
@@ -36,14 +41,16 @@ COLUMNS = (
            "1 divided by the rank of the first right answer, 0 beyond rank 10, averaged over the "
            "questions. 1 is perfect. The verdict reads this column."),
     Column("hit@1", "Hit@1", percent, "Share of questions whose first answer is right."),
-    Column("hit@5", "Hit@5", percent, "Share with a right answer among the first five."),
+    Column("hit@5", "Hit@5", percent, "Share with a right answer among the first five.",
+           main=False),
     Column("hit@10", "Hit@10", percent, "Share with a right answer among the first ten."),
     Column("recall@10", "Recall@10", percent,
-           "Mean share of a question's right answers among the first ten."),
+           "Mean share of a question's right answers among the first ten.", main=False),
     Column("ndcg@10", "nDCG@10", fixed,
-           "Like MRR@10, but lower ranks are discounted more gently and all right answers count."),
+           "Like MRR@10, but lower ranks are discounted more gently and all right answers count.",
+           main=False),
     Column("1-of-100", "1 of 100", percent,
-           "Share of questions whose right answer beats 99 random ones."),
+           "Share of questions whose right answer beats 99 random ones.", main=False),
     Column("cosine", "Cosine", fixed,
            "Mean cosine of prediction and right answer, raw. High values come easily where all "
            "vectors point the same way: look at the mean answer's."),
@@ -52,19 +59,19 @@ COLUMNS = (
            "prediction scores 0."),
     Column("contrastive_accuracy", "Contrastive accuracy", percent,
            "Share of all other answers that lie farther from the prediction than the right one. "
-           "Chance is one half."),
+           "Chance is one half.", main=False),
     Column("relevance_margin", "Margin", fixed,
-           "Centred cosine with the right answer minus that with a wrong one."),
+           "Centred cosine with the right answer minus that with a wrong one.", main=False),
     Column("alignment", "Alignment", fixed,
            "Mean squared distance of prediction and answer, both of length 1. Lower is nearer "
-           "(Wang and Isola 2020)."),
+           "(Wang and Isola 2020).", main=False),
     Column("uniformity", "Uniformity", fixed,
-           "How evenly predictions spread over the sphere. Lower is more even."),
+           "How evenly predictions spread over the sphere. Lower is more even.", main=False),
     Column("hub_skewness", "Hub skewness", fixed,
-           "Skewness of how often an answer is among the first ten. 0 without hubs."),
+           "Skewness of how often an answer is among the first ten. 0 without hubs.", main=False),
     Column("never_retrieved", "Never found", percent,
            "Share of the bank that is among the first ten of no question, of as many answers as "
-           "could be."),
+           "could be.", main=False),
 )  # fmt: skip
 
 
@@ -72,7 +79,7 @@ def comparison_section(evaluation: dict[str, Any], min_questions: int) -> dict[s
     """Return a table a slice, the headline's first, and the meaning of the columns."""
     names = sorted(evaluation["slices"], key=lambda name: name != evaluation["headline"])
     slices = [_slice(evaluation, name) for name in names]
-    used = {column.key for part in slices for column in part["columns"]}
+    used = {c.key for part in slices for c in (*part["columns"], *part["more_columns"])}
     return {
         "slices": slices,
         "legend": [column for column in COLUMNS if column.key in used],
@@ -108,7 +115,8 @@ def _slice(evaluation: dict[str, Any], name: str) -> dict[str, Any]:
             "is_cube": system == "cube",
             "kind": kind(system),
             "bar": round(100 * scores[system]["mrr@10"] / best, 1) if best else 0,
-            "cells": [column.write(scores[system].get(column.key)) for column in columns],
+            "cells": _cells(columns, scores[system], main=True),
+            "more": _cells(columns, scores[system], main=False),
             "minus": _difference(intervals.get(system), limit),
         }
         for system in order
@@ -122,11 +130,18 @@ def _slice(evaluation: dict[str, Any], name: str) -> dict[str, Any]:
         "bank": part["bank"],
         "judged": part["judged"],
         "single_answer_share": part["single_answer_share"],
-        "columns": columns,
+        "columns": [column for column in columns if column.main],
+        "more_columns": [column for column in columns if not column.main],
         "rows": rows,
         "axis": interval_axis(limit),
         "clipped": any(abs(i[end]) > limit for i in intervals.values() for end in ("low", "high")),
     }
+
+
+def _cells(columns: Sequence[Column], scores: dict[str, float | None], main: bool) -> list[str]:
+    """Write scores; what a system has no vectors for, such as a cosine of BM25, is a dash."""
+    values = [(column, scores.get(column.key)) for column in columns if column.main == main]
+    return ["–" if value is None else column.write(value) for column, value in values]
 
 
 def _difference(interval: dict[str, float] | None, limit: float) -> dict[str, Any] | None:

@@ -1,8 +1,10 @@
 """The verdict and the few numbers a reader wants first."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from cube.evaluation.verdict import SLICE_NAMES
+from cube.registry import Promotion
 from cube.report.figures.intervals import interval_axis, interval_plot, shared_limit, wording
 from cube.report.figures.lattice import lattice_figure
 
@@ -11,19 +13,32 @@ _IN_WORDS = {
     "worse": "the cube is worse",
     "unclear": "no clear difference",
 }
+_MOST_PROMOTIONS = 10
 _TRIVIAL = ("cube", "champion", "identity", "mean_answer", "random")
 
 
-def verdict_section(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Return the verdict's values: mark, sentence, warnings and key numbers."""
+def verdict_section(
+    evaluation: dict[str, Any],
+    published: dict[str, Any] | None = None,
+    history: Sequence[Promotion] = (),
+) -> dict[str, Any]:
+    """Return the verdict's values: mark, sentence, warnings and key numbers.
+
+    Args:
+        evaluation: content of evaluation.json.
+        published: content of published.json, which has the last word: the registry keeps out what
+            was rolled back, whatever it scores. None before the run was published.
+        history: the registry's promotions, oldest first.
+    """
     verdict, name = evaluation["verdict"], evaluation["headline"]
+    promoted = published["promoted"] if published else verdict["promote"]
     part = evaluation["slices"][name]
     interval = part["cube_minus"]["identity"]
     limit = shared_limit([interval])
     baseline = _best_baseline(evaluation, part)
     return {
-        "promote": verdict["promote"],
-        "sentence": _without_mark(verdict["sentence"]),
+        "promote": promoted,
+        "sentence": _without_mark((published or verdict)["sentence"]),
         "warnings": verdict["warnings"],
         "where": SLICE_NAMES.get(name, name),
         "questions": part["questions"],
@@ -36,6 +51,7 @@ def verdict_section(evaluation: dict[str, Any]) -> dict[str, Any]:
         "axis": interval_axis(limit),
         "baseline": baseline,
         "champion": evaluation["champion"]["note"],
+        "history": [*reversed(history[-_MOST_PROMOTIONS:])],
         "lattice": lattice_figure(evaluation["lattice"]),
         "shape": "×".join(map(str, evaluation["lattice"])),
         "dimension": evaluation["dimension"],

@@ -1,0 +1,102 @@
+"""The answers a question chooses among at a step, and which of them are no wrong answers.
+
+In-batch answers come first. Behind them may come a sample of all training answers and hard
+negatives: the teacher's own first answers that are not right.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from cube.config import TrainingConfig
+from cube.training.dataset import TrainingSet
+from cube.training.objectives import same_answer_mask
+
+_EXTRA = 4  # a random stream of its own, after those of batches and validation
+_BLOCK_ANSWERS = 16_384
+_BLOCK_QUESTIONS = 256  # ranked at once against the whole bank while mining
+
+
+class Candidates:
+    """Candidates of a training, each step's a pure function of the seed and the step.
+
+    Attributes:
+        centre: mean of the training answers, each made of length 1; None where no loss needs it.
+    """
+
+    def __init__(self, data: TrainingSet, config: TrainingConfig):
+        """Mine hard negatives, if any are asked for; that ranks every question against the bank."""
+        self._data, self._config = data, config
+        self._more = config.extra_candidates > 0 or config.hard_negatives > 0
+        self._bank = np.unique(data.answers)
+        self.centre = self._mean() if config.centred_cosine_weight else None
+        if self._more:
+            order = np.lexsort((data.answers, data.questions))
+            self._known = data.questions[order], data.answers[order]
+        if config.hard_negatives:
+            self._asked = np.unique(data.questions)
+            self._mined = self._mine(config.hard_negatives)
+
+    def of(
+        self, questions: Int[np.ndarray, " batch"], answers: Int[np.ndarray, " batch"], step: int
+    ) -> tuple[Int[np.ndarray, " candidates"], Bool[Tensor, "batch candidates"]]:
+        """Return rows of all candidates, `answers` first, and the mask of false negatives."""
+        mask = same_answer_mask(torch.from_numpy(questions), torch.from_numpy(answers))
+        if not self._more:
+            return answers, mask
+        more = np.setdiff1d(np.union1d(self._drawn(step), self._hard(questions)), answers)
+        right = self._right(questions, more)
+        return np.concatenate([answers, more]), torch.cat([mask, torch.from_numpy(right)], dim=1)
+
+    def _mean(self) -> Float[Tensor, " dim"]:
+        total = torch.zeros(self._data.dimension, dtype=torch.float64)
+        for start in range(0, len(self._bank), _BLOCK_ANSWERS):
+            block = torch.from_numpy(self._data.gather(self._bank[start : start + _BLOCK_ANSWERS]))
+            total += torch.nn.functional.normalize(block, dim=-1).double().sum(dim=0)
+        return (total / len(self._bank)).float()
+
+    def _drawn(self, step: int) -> np.ndarray:
+        count = min(self._config.extra_candidates, len(self._bank))
+        if count == len(self._bank):
+            return self._bank
+        generator = np.random.default_rng([self._config.seed, _EXTRA, step])
+        return generator.choice(self._bank, count, replace=False, shuffle=False)
+
+    def _hard(self, questions: np.ndarray) -> np.ndarray:
+        if not self._config.hard_negatives:
+            return self._bank[:0]
+        mined = self._mined[np.searchsorted(self._asked, questions)]
+        return mined[mined >= 0]
+
+    def _right(self, questions: np.ndarray, answers: np.ndarray) -> Bool[np.ndarray, "q a"]:
+        """Mark the answers (sorted rows) that a training pair gives to each question."""
+        right = np.zeros((len(questions), len(answers)), bool)
+        if not len(answers):
+            return right
+        asked, given = self._known
+        first = np.searchsorted(asked, questions, "left")
+        counts = np.searchsorted(asked, questions, "right") - first
+        rows = np.repeat(np.arange(len(questions)), counts)
+        within = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+        found = given[np.repeat(first, counts) + within]
+        columns = np.searchsorted(answers, found).clip(max=len(answers) - 1)
+        here = answers[columns] == found
+        right[rows[here], columns[here]] = True
+        return right
+
+    def _mine(self, count: int) -> Int[np.ndarray, "questions hard"]:
+        """Return the teacher's first wrong answers to every question, -1 where there are fewer."""
+        normalize = torch.nn.functional.normalize
+        bank = normalize(torch.from_numpy(self._data.gather(self._bank)), dim=-1)
+        mined = np.full((len(self._asked), count), -1, np.int64)
+        for start in range(0, len(self._asked), _BLOCK_QUESTIONS):
+            rows = self._asked[start : start + _BLOCK_QUESTIONS]
+            questions = normalize(torch.from_numpy(self._data.gather(rows)), dim=-1)
+            scores = questions @ bank.T
+            scores[torch.from_numpy(self._right(rows, self._bank))] = -torch.inf
+            best = scores.topk(min(count, len(self._bank)), dim=1)
+            found = self._bank[best.indices.numpy()]
+            found[best.values.isinf().numpy()] = -1
+            mined[start : start + len(rows), : found.shape[1]] = found
+        return mined

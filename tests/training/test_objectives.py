@@ -1,0 +1,251 @@
+"""Objectives equal plain loops on small arrays; what is switched off changes nothing."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from cube.config import CoreConfig, TrainingConfig, parse_config
+from cube.data.splits import Split
+from cube.errors import ConfigError
+from cube.lattice.core import Cube
+from cube.training.batches import Batches, PairBatch
+from cube.training.candidates import Candidates
+from cube.training.curriculum import StageProgress, plan_step
+from cube.training.dataset import make_training_set
+from cube.training.loss import answering_loss
+from cube.training.objectives import (
+    centred_cosine_loss,
+    contrastive_loss,
+    near_duplicate_mask,
+    squared_distance_loss,
+)
+from cube.training.processes import ALONE, Processes
+from cube.training.trainer import Trainer
+
+STAGE = {"name": "dialogue", "mode": "dialogue", "max_steps": 12, "learning_rate": 3e-3}
+
+
+def config(**changes) -> TrainingConfig:
+    settings = {"batch_size": 16, "validate_every": 4, "stages": [STAGE]}
+    return parse_config({"training": settings | changes}).training
+
+
+@pytest.fixture
+def data():
+    """40 questions, 24 answers: some questions have two answers, most answers two questions."""
+    generator = np.random.default_rng(0)
+    vectors = generator.standard_normal((64, 12)).astype(np.float32)
+    questions = np.concatenate([np.arange(40), np.arange(8)])
+    answers = np.concatenate([40 + np.arange(40) % 24, 40 + 10 + np.arange(8)])
+    splits = np.full(48, Split.TRAIN, np.int8)
+    splits[30:40] = Split.VALIDATION
+    return make_training_set(vectors, questions, answers, splits)
+
+
+def cosine(x, y):
+    return float(x @ y / (np.linalg.norm(x) * np.linalg.norm(y)))
+
+
+def plan_of(settings, step=0):
+    return plan_step(settings, StageProgress(), step, 1)
+
+
+@pytest.mark.parametrize("symmetric", [0.0, 0.3, 1.0])
+def test_contrastive_loss_equals_plain_loops(symmetric):
+    generator = np.random.default_rng(0)
+    x, y = generator.standard_normal((4, 5)), generator.standard_normal((7, 5))
+    masked = np.zeros((4, 7), bool)
+    masked[0, 2] = masked[3, 1] = masked[1, 6] = True
+    forth, back = [], []
+    for i in range(4):
+        scores = [cosine(x[i], y[j]) / 0.1 for j in range(7) if not masked[i, j]]
+        forth.append(math.log(sum(map(math.exp, scores))) - cosine(x[i], y[i]) / 0.1)
+        scores = [cosine(x[j], y[i]) / 0.1 for j in range(4) if not masked[j, i]]
+        back.append(math.log(sum(map(math.exp, scores))) - cosine(x[i], y[i]) / 0.1)
+    expected = (1 - symmetric) * np.mean(forth) + symmetric * np.mean(back)
+    arrays = [torch.from_numpy(a) for a in (x, y, masked)]
+    loss = contrastive_loss(*arrays, temperature=0.1, symmetric=symmetric)
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_terms_equal_plain_loops():
+    generator = np.random.default_rng(0)
+    x, y, mean = (generator.standard_normal(shape) for shape in ((4, 5), (4, 5), 5))
+    unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (x, y)]
+    centred = np.mean([1 - cosine(a - mean, b - mean) for a, b in zip(*unit, strict=True)])
+    squared = np.mean([sum((a - b) ** 2) for a, b in zip(x, y, strict=True)])
+    x, y, mean = map(torch.from_numpy, (x, y, mean))
+    assert centred_cosine_loss(x, y, mean).item() == pytest.approx(centred)
+    assert squared_distance_loss(x, y).item() == pytest.approx(squared)
+
+
+def test_a_constant_wins_the_cosine_but_not_the_centred_one():
+    generator = torch.Generator().manual_seed(0)
+    mean = torch.tensor([3.0, 0, 0, 0])
+    answers = torch.nn.functional.normalize(mean + torch.randn(500, 4, generator=generator), dim=1)
+    centre = answers.mean(dim=0)
+    constant = (centre + 1e-3 * torch.randn(500, 4, generator=generator)).float()
+    constant = torch.nn.functional.normalize(constant, dim=1)
+    assert torch.cosine_similarity(constant, answers).mean() > 0.8
+    assert centred_cosine_loss(constant, answers, centre) > 0.8
+
+
+def test_near_duplicates_are_those_above_the_threshold():
+    vectors = torch.tensor([[1.0, 0], [0.99, 0.1], [0, 2], [3, 0.01]])
+    mask = near_duplicate_mask(vectors, 2, 0.95)
+    assert mask.tolist() == [[False, True, False, True], [True, False, False, True]]
+
+
+def test_each_term_adds_what_it_is_weighted():
+    torch.manual_seed(0)
+    cube = Cube(12, CoreConfig(gated=False))
+    batch = PairBatch(
+        torch.randn(3, 12), torch.randn(5, 12), torch.zeros(3, 5, dtype=torch.bool), torch.ones(12)
+    )
+    right = batch.answers[:3]
+    plain = answering_loss(cube, dataclasses.replace(batch, centre=None), config())
+    for setting, term in (
+        ({"mse_weight": 0.5}, squared_distance_loss(batch.questions, right)),
+        ({"centred_cosine_weight": 0.5}, centred_cosine_loss(batch.questions, right, batch.centre)),
+    ):
+        loss = answering_loss(cube, batch, config(**setting))
+        torch.testing.assert_close(loss, plain + 0.5 * term)
+
+
+def test_by_default_the_candidates_are_the_batch_and_nothing_else_is_masked(data):
+    batch = Batches(data, config(), ALONE).load(plan_of(config())).pairs
+    assert len(batch.answers) == len(batch.questions) == 16
+    assert batch.centre is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"extra_candidates": 6},
+        {"extra_candidates": 1_000},
+        {"hard_negatives": 2},
+        {"hard_negatives": 100, "extra_candidates": 3},
+    ],
+)
+def test_candidates_and_false_negatives_equal_plain_loops(data, changes):
+    candidates, right = Candidates(data, config(**changes)), {}
+    for question, answer in zip(data.questions, data.answers, strict=True):
+        right.setdefault(question, set()).add(answer)
+    bank = sorted(set(data.answers.tolist()))
+    picked = np.random.default_rng(1).permutation(data.num_pairs)[:10]
+    questions, answers = data.questions[picked], data.answers[picked]
+    rows, mask = candidates.of(questions, answers, step=3)
+    assert np.array_equal(rows[:10], answers)
+    more = set(rows[10:].tolist())
+    assert len(more) == len(rows) - 10 and not more & set(answers.tolist())
+
+    hard = set()
+    for question in questions:
+        wrong = [a for a in bank if a not in right[question]]
+        wrong.sort(key=lambda a, q=question: -cosine(data.vectors[q], data.vectors[a]))
+        hard |= set(wrong[: changes.get("hard_negatives", 0)])
+    assert hard - set(answers.tolist()) <= more
+    if changes.get("extra_candidates", 0) >= len(bank):
+        assert more | set(answers.tolist()) == set(bank)
+    else:
+        assert len(more - hard) <= changes.get("extra_candidates", 0)
+    for i, question in enumerate(questions):
+        for j in range(10, len(rows)):
+            assert mask[i, j] == (rows[j] in right[question])
+
+
+def test_drawn_candidates_are_a_function_of_seed_and_step(data):
+    def drawn(step, **changes):
+        candidates = Candidates(data, config(extra_candidates=5, **changes))
+        return candidates.of(data.questions[:2], data.answers[:2], step)[0].tolist()
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+    assert drawn(1) != drawn(1, seed=1)
+
+
+def test_near_duplicates_of_the_right_answer_are_masked_in_a_batch(data):
+    settings = config(near_duplicate_cosine=0.3, extra_candidates=8)
+    batch = Batches(data, settings, ALONE).load(plan_of(settings)).pairs
+    plain = Batches(data, config(extra_candidates=8), ALONE).load(plan_of(settings)).pairs
+    count = 0
+    for i in range(len(batch.questions)):
+        assert not batch.false_negatives[i, i]
+        for j in range(len(batch.answers)):
+            near = cosine(batch.answers[i].numpy(), batch.answers[j].numpy()) >= 0.3 and i != j
+            assert batch.false_negatives[i, j] == (plain.false_negatives[i, j] or near)
+            count += near
+    assert count > 10
+
+
+def test_noise_is_added_to_questions_and_does_not_depend_on_processes(data):
+    settings = config(question_noise=0.5)
+    plain = Batches(data, config(), ALONE).load(plan_of(settings)).pairs
+    noisy = Batches(data, settings, ALONE).load(plan_of(settings)).pairs
+    assert torch.equal(noisy.answers, plain.answers)
+    added = (noisy.questions - plain.questions).norm(dim=1) / plain.questions.norm(dim=1)
+    assert 0.35 < added.mean() < 0.65
+    halves = [Batches(data, settings, Processes(i, 2)).load(plan_of(settings)) for i in (0, 1)]
+    assert torch.equal(torch.cat([half.pairs.questions for half in halves]), noisy.questions)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"extra_candidates": 6, "hard_negatives": 1}, {"near_duplicate_cosine": 0.3}]
+)
+def test_micro_batches_have_the_gradient_of_the_whole(data, changes):
+    cube, settings = Cube(12, CoreConfig(gated=False)), config(**changes)
+    batch = Batches(data, settings, ALONE).load(plan_of(settings)).pairs
+    whole = answering_loss(cube, batch, settings)
+    parts = [answering_loss(cube, batch.part(i, i + 4), settings) for i in range(0, 16, 4)]
+    torch.testing.assert_close(torch.stack(parts).mean(), whole)
+
+
+def test_the_centre_is_the_mean_answer_of_training(data):
+    used = data.vectors[np.unique(data.answers)]
+    mean = (used / np.linalg.norm(used, axis=1, keepdims=True)).mean(axis=0)
+    centre = Candidates(data, config(centred_cosine_weight=0.1)).centre
+    np.testing.assert_allclose(centre.numpy(), mean, atol=1e-6)
+
+
+def test_a_learned_temperature_is_trained_resumed_and_no_part_of_the_cube(data):
+    settings = config(learn_temperature=True, temperature=1.0)
+    easy = dataclasses.replace(data, questions=data.answers)  # the identity is right: be sharp
+    trainer = Trainer(settings, CoreConfig(memory_pairs=0), easy)
+    cube, _ = trainer.train()
+    assert trainer.state.log_temperature.item() < -0.005
+    assert not any("temperature" in name for name in cube.state_dict())
+    snapshot = trainer.state.snapshot()
+    other = Trainer(settings, CoreConfig(memory_pairs=0), data)
+    other.state.restore(snapshot)
+    assert other.state.log_temperature.item() == trainer.state.log_temperature.item()
+    batch = Batches(data, settings, ALONE).load(plan_of(settings)).pairs
+    halved = answering_loss(cube, batch, settings, torch.tensor(0.5).log())
+    torch.testing.assert_close(halved, answering_loss(cube, batch, config(temperature=0.5)))
+
+
+@pytest.mark.parametrize("changes", [{"micro_batch_size": 4}, {"processes": 2}])
+def test_a_symmetric_loss_needs_the_whole_batch(changes):
+    with pytest.raises(ConfigError, match="all questions of a batch at once"):
+        config(symmetric_share=0.5, **changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"symmetric_share": 0.5},
+        {"mse_weight": 1.0, "centred_cosine_weight": 1.0},
+        {"extra_candidates": 10, "hard_negatives": 2, "near_duplicate_cosine": 0.9},
+        {"question_noise": 0.2, "learn_temperature": True},
+    ],
+)
+def test_every_objective_trains_alike_twice_and_unlike_the_default(data, changes):
+    def weights(**changes):
+        trainer = Trainer(config(**changes), CoreConfig(memory_pairs=0), data)
+        trainer.run_steps(4)
+        return torch.cat([p.detach().flatten() for p in trainer.cube.parameters()])
+
+    assert torch.equal(weights(**changes), weights(**changes))
+    assert not torch.equal(weights(**changes), weights())
