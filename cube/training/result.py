@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cube.training.calibration import Calibration
+from cube.training.state import TrainingState
 
 _CONVERGED_OVER = 16  # steps compared at the end of training if an epoch has fewer
 
@@ -24,6 +25,24 @@ class TrainingResult:
     skipped_steps: int  # undone, as the loss exploded or was not finite
     stages: list[dict[str, Any]]
     calibration: Calibration
+
+
+def result_of(
+    state: TrainingState, steps_per_epoch: int, calibration: Calibration
+) -> TrainingResult:
+    """Return what a training that is over came to."""
+    last_stage = state.stage_ends[-1]["steps"]
+    return TrainingResult(
+        steps=state.step,
+        best_step=state.best["step"],
+        best_validation_mrr=state.best["mrr"],
+        untrained_validation_mrr=state.history[0]["validation_mrr"],
+        steps_per_epoch=steps_per_epoch,
+        loss_convergence=loss_convergence(state.losses, steps_per_epoch, last_stage),
+        skipped_steps=state.rollbacks,
+        stages=state.stage_ends,
+        calibration=calibration,
+    )
 
 
 def loss_convergence(

@@ -17,7 +17,7 @@ from cube.config import CoreConfig, StageConfig, TrainingConfig
 from cube.errors import ModelError, TrainingInterruptedError
 from cube.lattice.core import Cube
 from cube.training.batches import Batches
-from cube.training.calibration import Calibration, calibrate
+from cube.training.calibration import calibrate
 from cube.training.checkpoint import Checkpoints
 from cube.training.clock import Clock
 from cube.training.curriculum import StepPlan, plan_step
@@ -28,7 +28,7 @@ from cube.training.loss import accumulate_gradient
 from cube.training.optimizer import make_optimizer, set_rate, update_average
 from cube.training.prefetch import Prefetch
 from cube.training.processes import Processes
-from cube.training.result import TrainingResult, loss_convergence
+from cube.training.result import TrainingResult, result_of
 from cube.training.sampler import steps_per_epoch
 from cube.training.state import Event, TrainingState
 from cube.training.validation import Validation
@@ -110,7 +110,8 @@ class Trainer:
             with self._checkpoints.opened(), self._interrupts:
                 self._run()
         self.cube.load_state_dict(self.state.best["weights"])
-        return self.cube, self._result(calibrate(self.cube, self.data, self.config))
+        calibration = calibrate(self.cube, self.data, self.config)
+        return self.cube, result_of(self.state, self.epoch_steps, calibration)
 
     def run_steps(self, steps: int) -> None:
         """Take steps without validating; what measurements of speed time."""
@@ -288,20 +289,4 @@ class Trainer:
             f"Training stopped by {signal.Signals(number).name} at step {self.state.step}, which "
             "is saved: the same command goes on from there.",
             number,
-        )
-
-    def _result(self, calibration: Calibration) -> TrainingResult:
-        state = self.state
-        return TrainingResult(
-            steps=state.step,
-            best_step=state.best["step"],
-            best_validation_mrr=state.best["mrr"],
-            untrained_validation_mrr=state.history[0]["validation_mrr"],
-            steps_per_epoch=self.epoch_steps,
-            loss_convergence=loss_convergence(
-                state.losses, self.epoch_steps, state.stage_ends[-1]["steps"]
-            ),
-            skipped_steps=state.rollbacks,
-            stages=state.stage_ends,
-            calibration=calibration,
         )
