@@ -11,22 +11,7 @@ from flows.wiring import DEFAULT_CONFIG, ConfigFile, Overrides, cube_flow
 from tasks import embedding
 from tasks.data import ingest_data
 
-Workers = Annotated[
-    int,
-    Field(
-        ge=1,
-        le=256,
-        title="Processes",
-        description="more than 1 needs the extra `dask`; they divide the texts among themselves",
-    ),
-]
-DaskAddress = Annotated[
-    str | None,
-    Field(
-        title="Dask scheduler",
-        description="such as tcp://host:8786, sharing the home folder; empty: processes here",
-    ),
-]
+Workers = Annotated[int, Field(ge=1, le=256)]
 
 
 @cube_flow("embed-corpus", "Ingest, then encode every text that the cache lacks.")
@@ -34,9 +19,16 @@ def embed_corpus(
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
     workers: Workers = 1,
-    dask_address: DaskAddress = None,
+    dask_address: str | None = None,
 ) -> dict[str, Any]:
-    """Return folder, digest and shape of the vector matrix."""
+    """Return folder, digest and shape of the vector matrix.
+
+    Args:
+        config_file: YAML file of settings, relative to the folder the flow runs in.
+        overrides: single settings to change, each as section.key=value, such as training.seed=1.
+        workers: processes that divide the texts; more than 1 needs the extra `dask`.
+        dask_address: scheduler that shares the home folder, such as tcp://host:8786; none: here.
+    """
     config = load_config(Path(config_file), overrides)
     corpus = ingest_data(config)
     if workers > 1 or dask_address:

@@ -16,7 +16,12 @@ def evaluate_cube(
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
 ) -> dict[str, Any]:
-    """Return the verdict, the headline scores and the report; nothing is promoted."""
+    """Return the verdict, the headline scores and the report; nothing is promoted.
+
+    Args:
+        config_file: YAML file of settings, relative to the folder the flow runs in.
+        overrides: single settings to change, each as section.key=value, such as training.seed=1.
+    """
     run = prepare(load_config(Path(config_file), overrides))
     require_trained(run)
     verdict = evaluation.evaluate_cube(run)

@@ -13,5 +13,10 @@ def ingest_data(
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
 ) -> dict[str, Any]:
-    """Return folder, digest and counts of the corpus."""
+    """Return folder, digest and counts of the corpus.
+
+    Args:
+        config_file: YAML file of settings, relative to the folder the flow runs in.
+        overrides: single settings to change, each as section.key=value, such as training.seed=1.
+    """
     return data.ingest_data(load_config(Path(config_file), overrides))

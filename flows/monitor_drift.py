@@ -13,5 +13,10 @@ def monitor_drift(
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
 ) -> dict[str, Any]:
-    """Return whether drift was judged and found; where it was, `train-cube/on-drift` is started."""
+    """Return whether drift was judged and found; where it was, `train-cube/on-drift` is started.
+
+    Args:
+        config_file: YAML file of settings, relative to the folder the flow runs in.
+        overrides: single settings to change, each as section.key=value, such as training.seed=1.
+    """
     return drift.monitor_drift(load_config(Path(config_file), overrides))

@@ -9,21 +9,9 @@ from cube.config import load_config
 from flows.wiring import DEFAULT_CONFIG, ConfigFile, Overrides, cube_flow
 from tasks.evaluation import promote_version
 
-Version = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
-        title="Version",
-        description="folder name under models/<name>, such as 20260131-1f6c0a2b",
-    ),
-]
-By = Annotated[str, Field(min_length=2, title="By", description="who decides")]
-Reason = Annotated[
-    str, Field(min_length=3, title="Reason", description="kept in the registry's history")
-]
-AgainstTheGate = Annotated[
-    bool, Field(title="Against the gate", description="promote even what the verdict turned down")
-]
+Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+By = Annotated[str, Field(min_length=2)]
+Reason = Annotated[str, Field(min_length=3)]
 
 
 @cube_flow(
@@ -33,10 +21,19 @@ def promote_cube(
     version: Version,
     by: By,
     reason: Reason,
-    against_the_gate: AgainstTheGate = False,
+    against_the_gate: bool = False,
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
 ) -> dict[str, Any]:
-    """Return version, previous champion, who and why."""
+    """Return version, previous champion, who and why.
+
+    Args:
+        version: folder name under models/<name>, such as 20260131-1f6c0a2b.
+        by: who decides.
+        reason: kept in the registry's history.
+        against_the_gate: promote even what the verdict turned down.
+        config_file: YAML file of settings, relative to the folder the flow runs in.
+        overrides: single settings to change, each as section.key=value, such as training.seed=1.
+    """
     config = load_config(Path(config_file), overrides)
     return promote_version(config, version, by, reason, against_the_gate)

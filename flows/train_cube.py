@@ -30,7 +30,12 @@ def train_cube(
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
 ) -> dict[str, Any]:
-    """Train a cube and let it replace the champion if it is really better."""
+    """Train a cube and let it replace the champion if it is really better.
+
+    Args:
+        config_file: YAML file of settings, relative to the folder the flow runs in.
+        overrides: single settings to change, each as section.key=value, such as training.seed=1.
+    """
     config = load_config(Path(config_file), overrides)
     run = prepare(config)
     validate_all(run)

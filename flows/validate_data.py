@@ -12,5 +12,10 @@ def validate_data(
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form
 ) -> dict[str, int]:
-    """Return warnings by suite; a critical failure fails the run."""
+    """Return warnings by suite; a critical failure fails the run.
+
+    Args:
+        config_file: YAML file of settings, relative to the folder the flow runs in.
+        overrides: single settings to change, each as section.key=value, such as training.seed=1.
+    """
     return validate_all(prepare(load_config(Path(config_file), overrides)))

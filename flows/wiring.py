@@ -19,21 +19,9 @@ from tasks.common import forward_logs
 
 DEFAULT_CONFIG = "deployments/configs/nightly.yaml"
 
-ConfigFile = Annotated[
-    str,
-    Field(
-        min_length=1,
-        title="File of settings",
-        description="YAML file of settings, relative to the folder the flow runs in",
-    ),
-]
-Overrides = Annotated[
-    list[str],
-    Field(
-        title="Single settings to change",
-        description="each as section.key=value, such as training.seed=1",
-    ),
-]
+# Prefect describes the fields of a form by the `Args` of a flow's docstring.
+ConfigFile = Annotated[str, Field(min_length=1)]
+Overrides = list[str]
 
 
 def cube_flow(name: str, description: str) -> Callable[[Callable[..., Any]], Flow[..., Any]]:
