@@ -35,16 +35,18 @@ from cube.evaluation.significance import paired_bootstrap
 from cube.training.trainer import Trainer
 
 DEFAULT = "default"
+# Narrower than the rule's default, which costs over 200 times what planes do on a CPU.
+_CELLS = ["core.rule=cells", "core.channels=4", "core.hidden=0.25"]
 GROUPS: dict[str, dict[str, list[str]]] = {
     "rules": {
-        "planes, no gates": ["core.gated=false"],
+        "planes, gated": ["core.gated=true"],
         "planes, 2 sweeps": ["core.sweeps=2"],
         "planes, 6 sweeps": ["core.sweeps=6"],
         "planes, hidden layer": ["core.hidden=0.5"],
         "planes, 2 channels": ["core.channels=2"],
-        "cells, 6 neighbours": ["core.rule=cells"],
-        "cells, 26 neighbours": ["core.rule=cells", "core.neighbours=26"],
-        "cells, periodic": ["core.rule=cells", "core.periodic=true"],
+        "cells, 6 neighbours": _CELLS,
+        "cells, 26 neighbours": [*_CELLS, "core.neighbours=26"],
+        "cells, periodic": [*_CELLS, "core.periodic=true"],
         "axes": ["core.rule=axes"],
     },
     "layouts": {

@@ -141,9 +141,12 @@ def kill_tree(pid: int) -> None:
 
 def post(env: dict[str, str], path: str, body: dict[str, Any]) -> Any:
     """Ask the server's API."""
-    answer = httpx.post(f"{env['PREFECT_API_URL']}{path}", json=body, timeout=30)
-    answer.raise_for_status()
-    return answer.json()
+
+    def ask() -> httpx.Response | None:
+        answer = httpx.post(f"{env['PREFECT_API_URL']}{path}", json=body, timeout=30)
+        return None if answer.status_code == 503 else answer  # its SQLite is busy for a moment
+
+    return wait_for(f"an answer to {path}", ask).raise_for_status().json()
 
 
 def flow_runs(env: dict[str, str], *types: str) -> list[dict[str, Any]]:

@@ -91,22 +91,19 @@ def _baselines(values: dict[str, Any], headline: dict[str, Any]) -> list[dict[st
     for name in sorted(scores, key=lambda name: -scores[name]["mrr@10"]):
         against = headline["cube_minus"].get(name)
         interval = _interval(against) if against else ""
+        cosine = scores[name]["cosine"]  # None of a system without vectors, such as BM25
         rows.append(
             {
                 "system": values["systems"][name]["label"],
                 "MRR@10": round(scores[name]["mrr@10"], 3),
                 "Hit@1": round(scores[name]["hit@1"], 3),
                 "Hit@10": round(scores[name]["hit@10"], 3),
-                "cosine": _rounded(scores[name]["cosine"]),
+                "cosine": "" if cosine is None else round(cosine, 3),
                 "cube minus it (MRR@10)": interval,
                 "parameters": values["systems"][name]["parameters"],
             }
         )
     return rows
-
-
-def _rounded(value: float | None) -> float | str:
-    return "" if value is None else round(value, 3)  # BM25 ranks texts and has no vectors
 
 
 def _interval(values: dict[str, float]) -> str:

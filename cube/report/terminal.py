@@ -12,7 +12,10 @@ from cube.runs import Run
 
 def print_summary(run: Run) -> None:
     """Print the table cube-versus-baselines of every slice, the verdict and the report's path."""
-    print_evaluation(run.read("evaluation.json"))
+    evaluation, published = run.read("evaluation.json"), run.read("published.json")
+    print_evaluation(evaluation)
+    if published and published["promoted"] != evaluation["verdict"]["promote"]:
+        console().print(published["sentence"], style="bold red")
     console().print(f"Report: {run.folder / 'report' / 'index.html'}")
 
 
@@ -68,7 +71,7 @@ def _table(evaluation: dict[str, Any], name: str, is_headline: bool) -> Table:
         difference = part["cube_minus"].get(system)
         table.add_row(
             known["label"],
-            *("" if values[c] is None else f"{values[c]:.3f}" for c in columns),
+            *("–" if values[column] is None else f"{values[column]:.3f}" for column in columns),
             f"{known['parameters']:,}",
             "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**difference)
             if difference

@@ -58,7 +58,7 @@ def test_training_without_memory_says_what_to_set(run, monkeypatch):
 
     monkeypatch.setattr(steps, "training_budget", lambda run: 1)
     monkeypatch.setattr(steps, "train", no_memory)
-    with pytest.raises(ConfigError, match=r"training\.batch_size=512"):
+    with pytest.raises(ConfigError, match=r"with 1024 rows .* training\.micro_batch_size=512"):
         train_cube_model.fn(run)
 
 

@@ -1,0 +1,40 @@
+"""How a flow ends when its training was told to stop: by a person, or with the worker."""
+
+import signal
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+from prefect.states import Cancelling
+
+from cube.errors import DataError, TrainingInterruptedError
+from flows.wiring import cube_flow
+
+
+@cube_flow("stopped", "Ends as a training does that was told to stop.")
+def stopped(by_a_person: bool) -> None:
+    """Raise what a training raises, cancelled before or not."""
+    if by_a_person:
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(UUID(flow_run.get_id()), Cancelling(), force=True)
+    raise TrainingInterruptedError("Saved at step 7.", signal.SIGTERM)
+
+
+@cube_flow("wrong", "Ends as bad input does.")
+def wrong(error: str) -> None:
+    """Raise an error a person can act on."""
+    raise DataError(error) if error == "data" else OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(("by_a_person", "name"), [(True, "Cancelled"), (False, "Crashed")])
+def test_only_what_a_person_stopped_stays_stopped(prefect_server, by_a_person, name):
+    state = stopped(by_a_person, return_state=True)
+    assert (state.name, state.message) == (name, "Saved at step 7.")
+
+
+@pytest.mark.parametrize("error", ["data", "disk"])
+def test_what_a_person_can_act_on_is_the_message(prefect_server, error):
+    state = wrong(error, return_state=True)
+    assert state.name == "Failed"
+    assert state.message in ("data", "[Errno 28] No space left on device")
