@@ -50,7 +50,7 @@ def settings() -> TrainingConfig:
         {"name": "mixed", "mode": "mixed", "max_steps": 40, "autoencoder_share_end": 0.1},
         {"name": "dialogue", "mode": "dialogue", "max_steps": 100, "learning_rate": 3e-3},
     ]
-    values = {"batch_size": 256, "validate_every": 10, "checkpoint_seconds": 0.2, "stages": stages}
+    values = {"batch_size": 256, "validate_every": 10, "checkpoint_seconds": 0.02, "stages": stages}
     return parse_config({"training": values}).training
 
 
