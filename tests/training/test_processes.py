@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +87,12 @@ def train(folder: Path, die: bool = False) -> None:
 
     if die:
         trainer._step = dying
+    begun, started = trainer.state.step, time.perf_counter()
     trainer.train()
+    if trainer.processes.is_first:
+        pairs = (trainer.state.step - begun) * trainer.config.batch_size
+        rate = pairs / (time.perf_counter() - started)
+        sys.stdout.write(f"{trainer.processes.count} processes: {rate:,.0f} pairs a second\n")
 
 
 def fail(folder: Path) -> None:
