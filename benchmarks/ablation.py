@@ -13,7 +13,6 @@ import argparse
 import itertools
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import machine
-from benchmarks.sets import BenchSet, find_sets, make_set, read_files, read_npz
+from benchmarks.sets import BenchSet, add_set_options, chosen_sets
 from cube import storage
 from cube.config import Config, load_config
 from cube.data.groups import join_groups
@@ -173,7 +172,7 @@ def run(options: argparse.Namespace) -> None:
     base = load_config(None, options.overrides).model_copy(update={"home": options.home})
     wanted, console = variants(options.groups, options.cross), Console(width=130)
     results: dict[str, dict[str, Any]] = {}
-    for bench_set in map(halve_validation, _sets(options, base)):
+    for bench_set in map(halve_validation, chosen_sets(options, base)):
         measured: dict[str, dict[str, Any]] = {}
         about = results[bench_set.name] = {
             "train_pairs": int((bench_set.experiment.splits == Split.TRAIN).sum()),
@@ -194,15 +193,6 @@ def run(options: argparse.Namespace) -> None:
     console.print(f"JSON: {options.out}")
 
 
-def _sets(options: argparse.Namespace, config: Config) -> Iterator[BenchSet]:
-    if options.vectors:
-        yield make_set(options.vectors.stem, read_npz(options.vectors), options.limit)
-        return
-    for name, files in find_sets(options.data).items():
-        if not options.sets or name in options.sets:
-            yield make_set(name, read_files(files, config), options.limit)
-
-
 def _groups(text: str) -> list[str]:
     names = text.split(",")
     if unknown := set(names) - GROUPS.keys():
@@ -217,17 +207,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, help="folder of train, valid and test files")
-    source.add_argument("--vectors", type=Path, help="npz of ready-made vectors")
-    parser.add_argument("--sets", nargs="*", help="only these sets of the folder")
+    add_set_options(parser)
     parser.add_argument("--groups", type=_groups, default=list(GROUPS), help=", ".join(GROUPS))
     parser.add_argument("--cross", type=_groups, default=[], help="groups to combine")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--limit", type=int, help="first pairs of every part, for a quick look")
-    parser.add_argument("--home", type=Path, default=Path("var/bench"), help="caches")
     parser.add_argument("--out", type=Path, default=Path("var/bench/ablation.json"))
-    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="a.b=c")
     try:
         run(parser.parse_args())
     except CubeError as error:

@@ -198,19 +198,11 @@ class NoTeacher:
         return self._generator.standard_normal((len(texts), self.dimension), np.float32)
 
 
-def peak_gb() -> float:
-    """Return the most memory this process ever held.
-
-    Read from /proc: `ru_maxrss` begins with the size of the process that started this one.
-    """
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
-
-
 def large(folder: Path, pairs: int, dimension: int) -> None:
     """Ingest, split, embed and map many pairs in this process; print times and peak memory."""
     from cube.config import DataConfig
     from cube.data.corpus import build_corpus
+    from cube.peak import peak_rss_bytes
     from cube.teacher.vectors import embed_corpus
 
     generator = random.Random(2)
@@ -225,9 +217,9 @@ def large(folder: Path, pairs: int, dimension: int) -> None:
     config = DataConfig(sources=[str(path)])
     corpus = build_corpus(config, folder / "corpora")
     seconds["ingest"] = time.perf_counter() - started
-    after_ingest = peak_gb()
+    after_ingest = peak_rss_bytes() / 1e9
     splits = corpus.splits(config.splits)
-    after_splits = peak_gb()
+    after_splits = peak_rss_bytes() / 1e9
     started = time.perf_counter()
     vectors = embed_corpus(corpus, NoTeacher(dimension), folder)  # type: ignore[arg-type]
     rows = np.random.default_rng(0).integers(0, corpus.num_texts, 10_000)
@@ -241,7 +233,7 @@ def large(folder: Path, pairs: int, dimension: int) -> None:
         "vectors seconds": seconds["embed"],
         "peak RSS after ingest, GB": after_ingest,
         "peak RSS after splits, GB": after_splits,
-        "peak RSS, GB": peak_gb(),
+        "peak RSS, GB": peak_rss_bytes() / 1e9,
     }
     sys.stdout.write(json.dumps(result))
 

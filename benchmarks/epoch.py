@@ -15,6 +15,7 @@ import numpy as np
 
 from cube.config import Config, StageConfig, load_config
 from cube.data.splits import Split
+from cube.peak import peak_rss_bytes
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.sampler import steps_per_epoch
 from cube.training.trainer import Trainer
@@ -54,12 +55,8 @@ def large_epoch(config: Config, pairs: int, dimension: int, folder: Path) -> dic
     started = time.perf_counter()
     trainer.run_steps(steps)
     seconds = time.perf_counter() - started
-    return {"pairs": pairs, "seconds": seconds, "steps": steps, "peak_rss_gb": _peak_rss_gb()}
-
-
-def _peak_rss_gb() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
+    peak = peak_rss_bytes() / 1e9
+    return {"pairs": pairs, "seconds": seconds, "steps": steps, "peak_rss_gb": peak}
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from cube.evaluation.baselines import cube_system, untrained_baselines
 from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Centre, Experiment
 from cube.lattice.core import Cube
+from cube.peak import peak_rss_bytes
 
 _BLOCK_ROWS = 16_384
 
@@ -55,7 +56,7 @@ def main() -> None:
         "cpus": options.cpus,
         "seconds": seconds,
         "cpu_seconds": used,
-        "peak_bytes": _peak_bytes(),
+        "peak_bytes": peak_rss_bytes(),
         "machine": machine(),
     }
     storage.write_json(options.out, result)
@@ -89,11 +90,6 @@ def _experiment(questions: int, answers: int, dimension: int, folder: str) -> Ex
         {"all_pairs": asked},
         known_centre=Centre(zero, zero),
     )
-
-
-def _peak_bytes() -> int:
-    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
 
 if __name__ == "__main__":

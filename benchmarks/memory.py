@@ -23,6 +23,7 @@ from rich.table import Table
 from cube import storage
 from cube.config import CoreConfig, parse_config
 from cube.data.splits import Split
+from cube.peak import peak_rss_bytes
 from cube.training.dataset import make_training_set
 from cube.training.trainer import Trainer
 
@@ -61,7 +62,7 @@ def measure(path: Path, steps: int) -> dict:
     return {
         "pairs": pairs,
         "file_gb": path.stat().st_size / 1e9,
-        "peak_gb": _peak_gb(),
+        "peak_gb": peak_rss_bytes() / 1e9,
         "step_ms": 1000 * statistics.median(wall[WARM_UP_STEPS:]),
         "step_processor_ms": 1000 * statistics.median(processor[WARM_UP_STEPS:]),
     }
@@ -82,11 +83,6 @@ def _timed_steps(trainer: Trainer) -> tuple[list[float], list[float]]:
 
     trainer._step = timed
     return wall, processor
-
-
-def _peak_gb() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
 
 
 def main() -> None:

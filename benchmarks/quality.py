@@ -14,7 +14,7 @@ training pairs adds. Other trainers take part where `make peers` has installed t
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from rich.table import Table
 
 from benchmarks import peers
 from benchmarks.machine import machine
-from benchmarks.sets import BenchSet, find_sets, make_set, read_files, read_npz
+from benchmarks.sets import BenchSet, add_set_options, chosen_sets
 from cube import storage
 from cube.config import Config, CoreConfig, TrainingConfig, load_config
 from cube.data.splits import Split
@@ -223,7 +223,7 @@ def run(options: argparse.Namespace) -> None:
     if unknown := (options.only or set()) - SYSTEMS:
         raise ConfigError(f"--only: no system {', '.join(sorted(unknown))}. {_known()}")
     results, console = {}, Console(width=130)
-    for bench_set in _sets(options, config):
+    for bench_set in chosen_sets(options, config):
         measurement = Measurement(bench_set, config, options.only)
         measurement.closed_forms()
         measurement.trained(options.seeds)
@@ -253,34 +253,19 @@ def run(options: argparse.Namespace) -> None:
     console.print(f"JSON: {options.out}")
 
 
-def _sets(options: argparse.Namespace, config: Config) -> Iterator[BenchSet]:
-    if options.vectors:
-        yield make_set(options.vectors.stem, read_npz(options.vectors), options.limit)
-        return
-    for name, files in find_sets(options.data).items():
-        if not options.sets or name in options.sets:
-            yield make_set(name, read_files(files, config), options.limit)
-
-
 def main() -> None:
     """Read the options and run."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, help="folder of train and test files")
-    source.add_argument("--vectors", type=Path, help="npz of ready-made vectors")
-    parser.add_argument("--sets", nargs="*", help="only these sets of the folder")
+    add_set_options(parser)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
         "--only", type=lambda text: set(text.split(",")), help=f"beside the cube. {_known()}"
     )
-    parser.add_argument("--limit", type=int, help="first pairs of every part, for a quick look")
     parser.add_argument("--peer-python", type=Path, default=peers.PYTHON)
     parser.add_argument("--peer-seeds", type=int, default=1)
-    parser.add_argument("--home", type=Path, default=Path("var/bench"), help="caches")
     parser.add_argument("--out", type=Path, default=Path("var/bench/quality.json"))
-    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="a.b=c")
     try:
         run(parser.parse_args())
     except CubeError as error:

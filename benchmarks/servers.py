@@ -62,16 +62,6 @@ def environment(folder: Path) -> dict[str, str]:
     return dict(item.split("=", 1) for item in listed.stdout.decode().split("\0") if item)
 
 
-def prefect(env: dict[str, str], *arguments: str) -> str:
-    """Run a command of Prefect from the root of the repository and return what it prints."""
-    done = subprocess.run(
-        [PREFECT, "--no-prompt", *arguments],
-        cwd=ROOT, env=env, capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @contextmanager
 def running(env: dict[str, str], log: Path, *arguments: str) -> Iterator[subprocess.Popen]:
     """Keep a command of Prefect running; its whole process group is gone afterwards."""

@@ -6,8 +6,9 @@ set. An npz holds `train_q`, `train_a`, `test_q`, `test_a` and, if there are any
 `valid_a`: row i of `_a` answers row i of `_q`.
 """
 
+import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +99,11 @@ def read_npz(path: Path) -> dict[Split, Part]:
     Raises:
         DataError: when an array is missing, or questions and answers do not fit each other.
     """
-    with np.load(path, allow_pickle=False) as file:
+    try:
+        file = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as an npz of vectors: {error}") from error
+    with file:
         parts = {
             PARTS[name]: Part(file[f"{name}_q"], file[f"{name}_a"])
             for name in ("train", "valid", "test")
@@ -140,6 +145,33 @@ def make_set(name: str, parts: dict[Split, Part], limit: int | None = None) -> B
         separate_banks=True,
     )
     return BenchSet(name, experiment, experiment.task("unseen_answers"))
+
+
+def add_set_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `chosen_sets` reads."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder of train, valid and test files")
+    source.add_argument("--vectors", type=Path, help="npz of ready-made vectors")
+    parser.add_argument("--sets", nargs="*", help="only these sets of the folder")
+    parser.add_argument("--limit", type=int, help="first pairs of every part, for a quick look")
+    parser.add_argument("--home", type=Path, default=Path("var/bench"), help="caches")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="a.b=c")
+
+
+def chosen_sets(options: argparse.Namespace, config: Config) -> Iterator[BenchSet]:
+    """Yield the sets that the options name, one at a time.
+
+    Raises:
+        DataError: when there is none of a name.
+    """
+    if options.vectors:
+        yield make_set(options.vectors.stem, read_npz(options.vectors), options.limit)
+        return
+    sets = find_sets(options.data)
+    if unknown := set(options.sets or ()) - sets.keys():
+        raise DataError(f"No set {', '.join(sorted(unknown))}; there are {', '.join(sets)}.")
+    for name in options.sets or sets:
+        yield make_set(name, read_files(sets[name], config), options.limit)
 
 
 def _texts(parts: list[Part]) -> Callable[[np.ndarray], list[str]] | None:

@@ -17,9 +17,8 @@ from cyclopts import App, CycloptsError, Parameter
 from cube import __version__
 from cube.commands import cache, data, models, report, train
 from cube.commands.options import ConfigFile, Overrides
-from cube.errors import CubeError
+from cube.errors import CubeError, GateError
 
-GATE_SAID_NO = 1
 BAD_INPUT = 2
 
 app = App(
@@ -93,7 +92,7 @@ def fit(
     values = fit_vectors(read_vectors(queries), read_vectors(answers), out, settings)
     print_evaluation(values)
     sys.stdout.write(f"Model: {out}\n")
-    return 0 if values["verdict"]["promote"] else GATE_SAID_NO
+    return 0 if values["verdict"]["promote"] else GateError.exit_code
 
 
 @app.command
@@ -147,7 +146,7 @@ def evaluate(
         sys.stdout.write(json.dumps(values, indent=2) + "\n")
     else:
         print_evaluation(values)
-    return 0 if values["verdict"]["promote"] else GATE_SAID_NO
+    return 0 if values["verdict"]["promote"] else GateError.exit_code
 
 
 app.command(data.ingest)

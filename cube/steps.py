@@ -4,8 +4,6 @@
 """
 
 import logging
-import resource
-import sys
 import time
 from dataclasses import asdict
 from typing import Any
@@ -23,6 +21,7 @@ from cube.evaluation.headroom import check_labels, headroom, look_ahead
 from cube.evaluation.leaks import check_leaks, find_leaks, leaks_to_json
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, save_model
+from cube.peak import peak_rss_bytes
 from cube.registry import Registry, judgement_of
 from cube.report.card import model_card
 from cube.resume import resume_run
@@ -142,12 +141,10 @@ def train(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
 def _timings(run: Run, result: TrainingResult, seconds: float) -> dict[str, Any]:
     config = run.config
     data = run.experiment.training_set
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak_bytes = peak if sys.platform == "darwin" else peak * 1024
     return {
         "training_seconds": seconds,
         "epoch_seconds": seconds / max(1, result.steps) * result.steps_per_epoch,
-        "peak_rss_gb": peak_bytes / 1e9,
+        "peak_rss_gb": peak_rss_bytes() / 1e9,
         "speedup": speedup_over_plain_loop(config.training, config.core, data),
     }
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from cube.commands.options import ConfigFile, Overrides
-from cube.errors import ConfigError
+from cube.errors import ConfigError, GateError
 
 if TYPE_CHECKING:
     from cube.config import Config
-
-_GATE_SAID_NO = 1
 
 
 def train(
@@ -72,7 +70,7 @@ def _run_pipeline(
     published = steps.publish(run)
     render_report(run)
     print_summary(run)
-    return 0 if published["promoted"] else _GATE_SAID_NO
+    return 0 if published["promoted"] else GateError.exit_code
 
 
 def _log_encoding(done: int, total: int) -> None:

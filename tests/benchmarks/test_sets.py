@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks.quality import main as quality
 from benchmarks.sets import Part, find_sets, make_set, read_npz
 from cube.data.splits import Split
 from cube.errors import DataError
@@ -73,3 +74,19 @@ def test_reads_an_npz_and_names_what_is_missing(tmp_path):
     np.savez(tmp_path / "x.npz", train_q=q, train_a=a[:3], test_q=q, test_a=a)
     with pytest.raises(DataError, match="must be equal matrices"):
         read_npz(tmp_path / "x.npz")
+
+
+def test_a_missing_file_or_set_is_one_sentence_not_a_traceback(tmp_path, monkeypatch):
+    def refused(*words: str) -> str:
+        monkeypatch.setattr("sys.argv", ["quality", *words])
+        with pytest.raises(SystemExit) as stopped:
+            quality()
+        return str(stopped.value.code)
+
+    assert "cannot be read as an npz" in refused("--vectors", str(tmp_path / "none.npz"))
+    (tmp_path / "broken.npz").write_bytes(b"PK not an archive")
+    assert "cannot be read as an npz" in refused("--vectors", str(tmp_path / "broken.npz"))
+    for part in ("train", "test"):
+        (tmp_path / f"faq.{part}.jsonl").touch()
+    message = refused("--data", str(tmp_path), "--sets", "fag")
+    assert message == "No set fag; there are faq."
