@@ -28,7 +28,7 @@ from cube.resume import resume_run
 from cube.runs import Run, open_run, read_metrics
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import Progress, Vectors, embed_corpus
-from cube.training.in_run import train_in
+from cube.training.in_run import core_of, train_in
 from cube.training.result import TrainingResult
 from cube.training.sampler import steps_per_epoch
 from cube.training.speed import speedup_over_plain_loop
@@ -130,7 +130,7 @@ def train(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
         return done
     config = run.config
     started = time.perf_counter()
-    cube, result, profile = train_in(run, config.training, config.core, run.folder, on_event)
+    cube, result, profile = train_in(run, config.training, core_of(run), run.folder, on_event)
     seconds = time.perf_counter() - started
     run.write("timings.json", {**_timings(run, result, seconds), "profile": profile})
     _save(run, cube, result)
@@ -145,7 +145,7 @@ def _timings(run: Run, result: TrainingResult, seconds: float) -> dict[str, Any]
         "training_seconds": seconds,
         "epoch_seconds": seconds / max(1, result.steps) * result.steps_per_epoch,
         "peak_rss_gb": peak_rss_bytes() / 1e9,
-        "speedup": speedup_over_plain_loop(config.training, config.core, data),
+        "speedup": speedup_over_plain_loop(config.training, core_of(run), data),
     }
 
 
