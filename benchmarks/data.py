@@ -126,6 +126,7 @@ def bench_onnx(folder: Path, cases: dict[str, list[str]], repeats: int) -> dict[
     results = {}
     for name, case in cases.items():
         ours, plain = [], []
+        found = exact = np.empty(0)
         for i in range(repeats):
             path = folder / f"onnx-{name.replace(' ', '-')}-{i}.sqlite"
             found = timed(

@@ -30,7 +30,7 @@ _BLOCK_ROWS = 16_384
 
 def main() -> None:
     """Run the benchmark, print a table and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=10_000)
     parser.add_argument("--answers", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=384)

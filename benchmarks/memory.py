@@ -87,7 +87,7 @@ def _timed_steps(trainer: Trainer) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     """Measure every size and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, nargs="+", default=[10_000, 1_000_000, 5_000_000])
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--out", type=Path, default=Path("var/bench/memory.json"))

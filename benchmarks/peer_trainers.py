@@ -6,6 +6,8 @@ IN holds `questions` and `answers`, row i of one answering row i of the other. O
 linear map, answer = weights @ question + bias, and the seconds that the training call took.
 """
 
+# pyright: reportMissingImports=false
+
 import json
 import os
 import sys

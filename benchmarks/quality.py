@@ -120,14 +120,16 @@ class Measurement:
 
     def trained(self, seeds: int) -> None:
         """Add the cube and the rivals trained as it is."""
+        core = self.sizing.core
         for seed in range(seeds):
-            cube, _, seconds = self._train(self.training, self.sizing.core, seed)
+            cube, _, seconds = self._train(self.training, core, seed)
             seconds += self.sizing_seconds
             self.add(cube_system("cube", "cube", cube), seconds, remembered=_remembered(cube))
-        cores = {rule: rival_core(cube, rule) for rule in RULES}
-        cores["core_alone"] = self.sizing.core.model_copy(update={"memory_pairs": 0})
+        untrained = Cube(self.set.experiment.training_set.dimension, core)
+        cores = {rule: rival_core(untrained, rule) for rule in RULES}
+        cores["core_alone"] = core.model_copy(update={"memory_pairs": 0})
         cores["low_rank_memory"] = cores["low_rank"].model_copy(
-            update={"memory_pairs": self.sizing.core.memory_pairs}
+            update={"memory_pairs": core.memory_pairs}
         )
         for name, label in TRAINED.items():
             if self.wants(name):

@@ -101,6 +101,7 @@ def disturbed(data: TrainingSet, folder: Path, number: int, times: int) -> dict:
             found["in_a_write"] += _wait_for_half_a_checkpoint(folder, process)
         if process.exitcode is not None:
             sys.exit("The training was over before the last signal: it needs more steps.")
+        assert process.pid is not None
         os.kill(process.pid, number)
         process.join()
         found["signals"] += 1
@@ -129,7 +130,7 @@ def _wait_for_half_a_checkpoint(folder: Path, process) -> bool:
 
 def main() -> None:
     """Run and print the comparison; exit code 1 if a byte differs."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--stops", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("var/bench/resume.json"))

@@ -43,7 +43,7 @@ from cube.training.dataset import TrainingSet
 from cube.training.objectives import contrastive_loss, cosine_loss, same_answer_mask
 from cube.training.trainer import Trainer
 
-Action = Callable[[], None]
+Action = Callable[[], object]
 _TIMED_STEPS = 5  # a turn
 
 
