@@ -86,40 +86,45 @@ def measure_drift(
         known: an earlier result, returned as it is where nothing it depends on changed.
     """
     from cube import storage
-    from cube.drift.samples import (
-        champion_of,
-        quality,
-        recent_questions,
-        reference_questions,
-        sampled,
-    )
+    from cube.drift.compared import champion_of, name_of_reference, recent_data
 
-    champion, note = champion_of(config)
-    reference = reference_questions(config, champion, run)
-    if reference is None:
-        return _not_judged("", 0, 0, f"{note}There is nothing to compare with.")
+    version, note = champion_of(config)
+    against = name_of_reference(version, run)
+    if not against:
+        return _not_judged(f"{note}There is nothing to compare with.")
     try:
-        current = recent_questions(config)
+        recent = recent_data(config)
     except CubeError as error:  # the log may be missing: that is no reason not to train
-        return _not_judged("", len(reference.vectors), 0, f"{note}No recent questions: {error}")
+        return _not_judged(f"{note}No recent questions: {error}")
     settings = config.drift.model_dump(mode="json")
-    inputs = storage.digest_of([current.name, reference.name, settings])
+    inputs = storage.digest_of([f"recent {recent[1].digest}", against, settings])
     if known is not None and known["inputs"] == inputs:
         return known
-    fewest = min(len(current.vectors), len(reference.vectors))
-    if fewest < config.drift.min_rows:
+
+    from cube.drift.samples import quality, recent_questions, reference_questions, sampled
+    from cube.model import load_model
+    from cube.registry import Registry
+
+    champion = load_model(Registry(config.home, config.name).path(version)) if version else None
+    reference = reference_questions(config, champion, run)
+    current = recent_questions(config, *recent)
+    rows = {"reference_rows": len(reference.vectors), "current_rows": len(current.vectors)}
+    if min(rows.values()) < config.drift.min_rows:
         return _not_judged(
-            inputs, len(reference.vectors), len(current.vectors),
-            f"{note}Not judged: {len(current.vectors)} recent and {len(reference.vectors)} "
+            f"{note}Not judged: {rows['current_rows']} recent and {rows['reference_rows']} "
             f"reference questions, at least {config.drift.min_rows} of each are needed.",
-        )  # fmt: skip
+            **rows,
+            inputs=inputs,
+        )
     current, reference = (sampled(s, config.drift.max_rows) for s in (current, reference))
     judgements = compare(current, reference, config.drift)
     if fall := quality(config, champion, current):
         judgements.append(fall)
-    history = _show(config, folder, judgements, current, reference)
-    result = _result(judgements, current, reference, note)
-    return {**result, "inputs": inputs, "history": history}
+    history = _show(config, folder, judgements, current, reference, against)
+    result = _result(judgements, note)
+    facts = {"inputs": inputs, "reference": against, "history": history}
+    rows = {"reference_rows": len(reference.vectors), "current_rows": len(current.vectors)}
+    return {**result, **facts, **rows}
 
 
 def compare(current: "Sample", reference: "Sample", config: DriftConfig) -> "list[Judgement]":
@@ -144,6 +149,7 @@ def _show(
     judgements: "list[Judgement]",
     current: "Sample",
     reference: "Sample",
+    against: str,
 ) -> list[dict[str, Any]]:
     """Write Evidently's page and add to workspace and history; return the history."""
     from tasks.drift_page import add_to_workspace, save_page, snapshot_of
@@ -160,7 +166,7 @@ def _show(
     add_to_workspace(config.home / "drift" / "workspace", config.name, snapshot, methods)
     entry = {
         "at": at.isoformat(timespec="seconds"),
-        "reference": reference.name,
+        "reference": against,
         "scores": {j.method: j.score / j.threshold for j in judgements},
     }
     with path.open("a", encoding="utf-8") as file:
@@ -168,9 +174,7 @@ def _show(
     return [*history, entry]
 
 
-def _result(
-    judgements: "list[Judgement]", current: "Sample", reference: "Sample", note: str
-) -> dict[str, Any]:
+def _result(judgements: "list[Judgement]", note: str) -> dict[str, Any]:
     """Return all judgements, and on top the one that is farthest above its threshold."""
     worst = max(judgements, key=lambda j: j.score / j.threshold)
     found = [j for j in judgements if j.drifted]
@@ -184,14 +188,13 @@ def _result(
         "metric": worst.method,
         "null_scores": worst.null_scores,
         "judgements": [j.to_json() for j in judgements],
-        "reference": reference.name,
-        "reference_rows": len(reference.vectors),
-        "current_rows": len(current.vectors),
         "note": note + sentence,
     }
 
 
-def _not_judged(inputs: str, reference_rows: int, current_rows: int, note: str) -> dict[str, Any]:
+def _not_judged(
+    note: str, reference_rows: int = 0, current_rows: int = 0, inputs: str = ""
+) -> dict[str, Any]:
     return {
         "inputs": inputs,
         "judged": False,

@@ -1,5 +1,6 @@
 """Tasks that open a run and train its cube."""
 
+import functools
 import logging
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,12 @@ def train_cube_model(run: dict[str, str]) -> dict[str, Any]:
 
     opened = open_run(run)
     bar = Progress("training-progress", "Steps of the largest possible number")
-    total_steps = steps.training_budget(opened)
+    budget = functools.cache(steps.training_budget)  # brings torch: asked once there is a step
 
     def follow(event: dict[str, Any]) -> None:
         if event["event"] == "stage_end":
             logger.info("stage %(name)s: %(steps)d steps, ended by %(ended_by)s", event)
-        bar(event.get("step", event.get("last_step", 0)), total_steps)
+        bar(event.get("step", event.get("last_step", 0)), budget(opened))
 
     try:
         with alone_in(opened):
