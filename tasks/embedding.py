@@ -1,18 +1,16 @@
 """Tasks that run the teacher."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cube.config import Config
 from cube.data.corpus import Corpus
 from tasks.artifacts import Progress, publish_facts
-from tasks.common import out_of_memory, step
+from tasks.common import step
+from tasks.memory import halving
 
 if TYPE_CHECKING:
     from cube.teacher.vectors import Vectors
-
-logger = logging.getLogger(__name__)
 
 
 @step(
@@ -44,12 +42,9 @@ def _embed(config: Config, corpus: Corpus) -> "Vectors":
     from cube import steps
 
     progress = Progress("encoding-progress", "Texts encoded or found in the cache")
-    try:
-        return steps.embed(config, corpus, progress)
-    except out_of_memory():
-        size = config.teacher.batch_size // 2
-        if not size:
-            raise
-        logger.warning("out of memory: going on with teacher.batch_size=%d", size)
-    teacher = config.teacher.model_copy(update={"batch_size": size})
-    return _embed(config.model_copy(update={"teacher": teacher}), corpus)
+
+    def embed(batch_size: int) -> "Vectors":
+        teacher = config.teacher.model_copy(update={"batch_size": batch_size})
+        return steps.embed(config.model_copy(update={"teacher": teacher}), corpus, progress)
+
+    return halving("teacher.batch_size", config.teacher.batch_size, embed)

@@ -5,11 +5,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from cube.config import Config
+from cube import storage
+from cube.config import Config, dump_config, load_config
 from cube.data.corpus import Corpus
-from cube.errors import ConfigError, DataError
+from cube.errors import DataError
+from cube.runs import Run
 from tasks.artifacts import Progress, publish_table
-from tasks.common import alone_in, open_run, out_of_memory, step
+from tasks.common import alone_in, open_run, step
+from tasks.memory import halving
 
 logger = logging.getLogger(__name__)
 
@@ -60,20 +63,33 @@ def train_cube_model(run: dict[str, str]) -> dict[str, Any]:
             logger.info("stage %(name)s: %(steps)d steps, ended by %(ended_by)s", event)
         bar(event.get("step", event.get("last_step", 0)), budget(opened))
 
-    try:
-        with alone_in(opened):
-            result = steps.train(opened, follow)
-    except out_of_memory() as error:
-        # A smaller batch would be another cube, as its answers are the negatives.
-        settings = opened.config.training
-        size = settings.micro_batch_size or settings.batch_size
-        raise ConfigError(
-            f"Out of memory with {size} rows at once ({error}). Try --set "
-            f"training.micro_batch_size={max(1, size // 2)}: the same cube, in less memory."
-        ) from error
-    rows = [
+    def train(rows: int) -> dict[str, Any]:
+        return steps.train(_with_rows(opened, rows), follow)
+
+    settings = opened.config.training
+    with alone_in(opened):
+        rows = settings.micro_batch_size or settings.batch_size
+        result = halving("training.micro_batch_size", rows, train)
+    stages = [
         {"stage": stage["name"], "steps": stage["steps"], "ended by": stage["ended_by"]}
         for stage in result["stages"]
     ]
-    publish_table("training", rows, f"Stages of the curriculum, {result['steps']} steps in all")
+    publish_table("training", stages, f"Stages of the curriculum, {result['steps']} steps in all")
     return {key: result[key] for key in ("steps", "best_step", "best_validation_mrr")}
+
+
+def _with_rows(run: Run, rows: int) -> Run:
+    """Return the run with so many rows computed at once: the same cube, in less memory.
+
+    Kept in its config, for the further trainings of its evaluation.
+
+    Raises:
+        ConfigError: when its objective needs a whole batch at once.
+    """
+    settings = run.config.training
+    if rows == (settings.micro_batch_size or settings.batch_size):
+        return run
+    path = run.folder / "config.yaml"
+    config = load_config(path, [f"training.micro_batch_size={rows}"])
+    storage.write_bytes(path, dump_config(config).encode())
+    return Run(run.folder)
