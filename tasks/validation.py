@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cube import storage
+from cube.config import Config
+from cube.errors import ConfigError
 from tasks.artifacts import publish_link, publish_markdown, publish_table
 from tasks.common import open_run, step
 
@@ -115,12 +117,17 @@ def validate_curves(run: dict[str, str]) -> dict[str, Any]:
     return _check(opened, "curves", storage.digest_of(events), frame)
 
 
+def suite_of(config: Config, name: str) -> tuple[Path, str]:
+    """Return a suite's file and its text, "" where it is missing: loading it tells so."""
+    source = config.validation.suites.get(name, _SHIPPED / f"{name}.json")
+    return source, source.read_text("utf-8") if source.is_file() else ""
+
+
 def _check(
     run: "Run", name: str, identity: str, make_frame: "Callable[[], pd.DataFrame]"
 ) -> dict[str, Any]:
     """Check a frame against its suite, unless the same data met the same suite before."""
-    source = run.config.validation.suites.get(name, _SHIPPED / f"{name}.json")
-    text = source.read_text("utf-8") if source.is_file() else ""
+    source, text = suite_of(run.config, name)
     inputs = storage.digest_of([identity, text, run.config.validation.data_docs])
     done = run.read(f"validation/{name}.json")
     if done is not None and done["success"] and done["inputs"] == inputs:
@@ -134,6 +141,8 @@ def _check(
         logger.info("%s: none to validate", name)
         return {"suite": name, "success": True, "rows": 0, "warnings": 0}
     suite = load_suite(source)
+    if name != "pairs" and any(entry.get("quarantine") for entry in suite.entries):
+        raise ConfigError(f'Suite {source}: only the suite of pairs can "quarantine" rows.')
     folder = run.folder / "validation"
     docs = folder / "data_docs" / name if run.config.validation.data_docs else None
     result = validate(frame, suite, docs, folder / f"{name}-failing.jsonl")
