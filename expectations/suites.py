@@ -5,6 +5,7 @@ Importing this takes Great Expectations' seconds: tasks do so where they use it.
 
 import difflib
 import json
+import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,9 @@ from great_expectations.expectations.registry import (
 
 from cube import storage
 from cube.errors import ConfigError
+
+# Its INFO lines are about its own temporary folders.
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 SEVERITIES = ("critical", "warning", "info")
 _KEYS = ("type", "kwargs", "severity", "description", "quarantine")
