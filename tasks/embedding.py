@@ -1,16 +1,15 @@
 """Tasks that run the teacher."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cube import steps
 from cube.config import Config
 from cube.data.corpus import Corpus
+from cube.teacher.vectors import Vectors
 from tasks.artifacts import Progress, publish_facts
 from tasks.common import step
 from tasks.memory import halving
-
-if TYPE_CHECKING:
-    from cube.teacher.vectors import Vectors
 
 
 @step(
@@ -37,13 +36,11 @@ def embed_corpus(config: Config, corpus: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _embed(config: Config, corpus: Corpus) -> "Vectors":
+def _embed(config: Config, corpus: Corpus) -> Vectors:
     """Embed, with batches half as large each time memory runs out; what is cached stays."""
-    from cube import steps
-
     progress = Progress("encoding-progress", "Texts encoded or found in the cache")
 
-    def embed(batch_size: int) -> "Vectors":
+    def embed(batch_size: int) -> Vectors:
         teacher = config.teacher.model_copy(update={"batch_size": batch_size})
         return steps.embed(config.model_copy(update={"teacher": teacher}), corpus, progress)
 

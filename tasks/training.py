@@ -5,11 +5,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from cube import storage
+from cube import steps, storage
 from cube.config import Config, dump_config, load_config
 from cube.data.corpus import Corpus
 from cube.errors import DataError
 from cube.runs import Run
+from cube.teacher.vectors import Vectors
 from tasks.artifacts import Progress, publish_table
 from tasks.common import alone_in, open_run, step
 from tasks.memory import halving
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 def start_run(config: Config, corpus: dict[str, Any], vectors: dict[str, Any]) -> dict[str, str]:
     """Return folder and id of the run."""
     from cube import steps
-    from cube.teacher.vectors import Vectors
 
     matrix = Vectors(Path(vectors["folder"]), vectors["hits"], vectors["misses"])
     run = steps.start_run(config, Corpus(Path(corpus["folder"])), matrix)
@@ -52,8 +52,6 @@ def require_trained(run: dict[str, str]) -> None:
 )
 def train_cube_model(run: dict[str, str]) -> dict[str, Any]:
     """Return steps taken, best step and best validation score."""
-    from cube import steps
-
     opened = open_run(run)
     bar = Progress("training-progress", "Steps of the largest possible number")
     budget = functools.cache(steps.training_budget)  # brings torch: asked once there is a step

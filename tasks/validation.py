@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cube import storage
 from cube.config import Config
 from cube.errors import ConfigError
+from cube.runs import Run, read_metrics
 from tasks.artifacts import publish_link, publish_markdown, publish_table
 from tasks.common import open_run, step
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
-
-    from cube.runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +103,6 @@ def validate_embeddings(run: dict[str, str]) -> dict[str, Any]:
 )
 def validate_curves(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, success, rows and the number of failed expectations."""
-    from cube.steps import read_metrics
-
     opened = open_run(run)
     events = read_metrics(opened)
 
@@ -124,7 +121,7 @@ def suite_of(config: Config, name: str) -> tuple[Path, str]:
 
 
 def _check(
-    run: "Run", name: str, identity: str, make_frame: "Callable[[], pd.DataFrame]"
+    run: Run, name: str, identity: str, make_frame: "Callable[[], pd.DataFrame]"
 ) -> dict[str, Any]:
     """Check a frame against its suite, unless the same data met the same suite before."""
     source, text = suite_of(run.config, name)
@@ -165,7 +162,7 @@ def _summary(name: str, result: dict[str, Any]) -> dict[str, Any]:
     return {"suite": name, "success": True, "rows": result["rows"], "warnings": failed}
 
 
-def _write_page(run: "Run") -> Path:
+def _write_page(run: Run) -> Path:
     """Render the results that are there, first suite first."""
     from cube.report.page import render_page
 
@@ -183,7 +180,7 @@ def _write_page(run: "Run") -> Path:
     return path
 
 
-def _publish(run: "Run", name: str, result: dict[str, Any], page: Path) -> None:
+def _publish(run: Run, name: str, result: dict[str, Any], page: Path) -> None:
     from expectations import describe_failures
 
     rows = [

@@ -9,7 +9,8 @@ from cube.data.corpus import Corpus
 from cube.data.splits import Split
 from cube.drift.judgement import Judgement
 from cube.drift.quality import Answered, judge_quality
-from cube.model import REFERENCE_ROWS, SavedCube
+from cube.model import REFERENCE_ROWS, SavedCube, load_model
+from cube.registry import Registry
 from cube.runs import Run
 from cube.teacher.vectors import Vectors
 
@@ -27,6 +28,13 @@ class Sample:
     vectors: np.ndarray
     texts: list[str] = field(default_factory=list)
     pairs: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def load_champion(config: Config, version: str | None) -> SavedCube | None:
+    """Return the champion of that version, None where there is none."""
+    if version is None:
+        return None
+    return load_model(Registry(config.home, config.name).path(version))
 
 
 def recent_questions(config: Config, corpus: Corpus, vectors: Vectors) -> Sample:
