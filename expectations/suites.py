@@ -50,6 +50,11 @@ class Suite:
     expectations: list[Any] = field(repr=False)  # as Great Expectations knows them
     example_columns: list[str]  # columns that tell a person which row is meant
 
+    @property
+    def quarantines(self) -> bool:
+        """Whether rows that fail some of it are to be left out."""
+        return any(entry.get("quarantine") for entry in self.entries)
+
 
 def load_suite(source: str | Path) -> Suite:
     """Read a suite: one of this folder by its name, such as "pairs", or any JSON file.
@@ -127,9 +132,9 @@ def rows_to_quarantine(frame: pd.DataFrame, suite: Suite) -> dict[int, str]:
         frame: one row per thing checked; a column "row" identifies it.
         suite: from `load_suite`.
     """
-    marked = [i for i, entry in enumerate(suite.entries) if entry.get("quarantine")]
-    if not marked:
+    if frame.empty or not suite.quarantines:
         return {}
+    marked = [i for i, entry in enumerate(suite.entries) if entry.get("quarantine")]
     entries, expectations = ([of[i] for i in marked] for of in (suite.entries, suite.expectations))
     part = replace(suite, entries=entries, expectations=expectations)
     settings = {"result_format": "COMPLETE", "unexpected_index_column_names": ["row"]}

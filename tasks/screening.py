@@ -26,17 +26,18 @@ def screen_pairs(config: Config, corpus: dict[str, Any]) -> dict[str, Any]:
     read = Corpus(Path(corpus["folder"]))
     source, text = suite_of(config, "pairs")
     # What was left out last time, so that Great Expectations is imported only for new data.
-    memory = config.home / "screened" / f"{storage.digest_of([read.digest, text])}.json"
-    known = storage.read_json(memory) if memory.is_file() else None
+    record = config.home / "screened" / f"{storage.digest_of([read.digest, text])}.json"
+    known = storage.read_json(record) if record.is_file() else None
     if known is not None and (config.home / "corpora" / known["digest"]).is_dir():
         logger.info("pairs of %s were screened before: %d left out", read.digest, known["left_out"])
         screened, left_out = Corpus(config.home / "corpora" / known["digest"]), known["left_out"]
     else:
         from expectations import load_suite, pairs_frame, rows_to_quarantine
 
-        reasons = rows_to_quarantine(pairs_frame(read), load_suite(source))
+        suite = load_suite(source)
+        reasons = rows_to_quarantine(pairs_frame(read), suite) if suite.quarantines else {}
         screened, left_out = without_pairs(read, reasons, config.home / "corpora"), len(reasons)
-        storage.write_json(memory, {"digest": screened.digest, "left_out": left_out})
+        storage.write_json(record, {"digest": screened.digest, "left_out": left_out})
         level = logging.WARNING if left_out else logging.INFO
         logger.log(level, "pairs: %d of %d left out", left_out, read.manifest["pairs"])
     if left_out:

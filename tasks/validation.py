@@ -138,7 +138,7 @@ def _check(
         logger.info("%s: none to validate", name)
         return {"suite": name, "success": True, "rows": 0, "warnings": 0}
     suite = load_suite(source)
-    if name != "pairs" and any(entry.get("quarantine") for entry in suite.entries):
+    if name != "pairs" and suite.quarantines:
         raise ConfigError(f'Suite {source}: only the suite of pairs can "quarantine" rows.')
     folder = run.folder / "validation"
     docs = folder / "data_docs" / name if run.config.validation.data_docs else None
