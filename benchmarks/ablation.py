@@ -31,6 +31,7 @@ from cube.errors import CubeError, DataError
 from cube.evaluation.metrics import score_slice
 from cube.evaluation.ranking import RetrievalTask
 from cube.evaluation.significance import paired_bootstrap
+from cube.training.sizing import size_core
 from cube.training.trainer import Trainer
 
 DEFAULT = "default"
@@ -117,10 +118,11 @@ def measure(bench_set: BenchSet, config: Config, seeds: int) -> dict[str, Any]:
     experiment, task = bench_set.experiment, bench_set.task
     questions, bank = experiment.gather(task.questions), experiment.gather(task.bank)
     ranks, seconds, rollbacks, parameters = [], [], 0, 0
+    core = size_core(config.core, config.training, experiment.training_set).core
     for seed in range(seeds):
         training = config.training.dialogue_alone().model_copy(update={"seed": seed})
         started = time.perf_counter()
-        cube, result = Trainer(training, config.core, experiment.training_set).train()
+        cube, result = Trainer(training, core, experiment.training_set).train()
         seconds.append(time.perf_counter() - started)
         scored = score_slice(cube.apply_to(questions), bank, task, experiment.centre.answer, False)
         ranks.append(scored.reciprocal_ranks)

@@ -34,6 +34,7 @@ from cube.evaluation.baselines.trained import RULES, rival_core
 from cube.evaluation.evaluate import score_system
 from cube.evaluation.significance import paired_bootstrap
 from cube.lattice.core import Cube
+from cube.training.sizing import size_core
 from cube.training.trainer import Trainer
 
 RATES = (1e-3, 3e-3, 1e-2)  # a rival may choose among these; the cube's own is one of them
@@ -78,8 +79,10 @@ class Measurement:
 
     def __init__(self, bench_set: BenchSet, config: Config, only: set[str] | None):
         self.set = bench_set
-        self.core = config.core
         self.training = config.training.dialogue_alone()
+        started = time.perf_counter()
+        self.sizing = size_core(config.core, self.training, bench_set.experiment.training_set)
+        self.sizing_seconds = time.perf_counter() - started
         self.scores: dict[str, Score] = {}
         self._only = only
         experiment, task = bench_set.experiment, bench_set.task
@@ -118,12 +121,13 @@ class Measurement:
     def trained(self, seeds: int) -> None:
         """Add the cube and the rivals trained as it is."""
         for seed in range(seeds):
-            cube, _, seconds = self._train(self.training, self.core, seed)
+            cube, _, seconds = self._train(self.training, self.sizing.core, seed)
+            seconds += self.sizing_seconds
             self.add(cube_system("cube", "cube", cube), seconds, remembered=_remembered(cube))
         cores = {rule: rival_core(cube, rule) for rule in RULES}
-        cores["core_alone"] = self.core.model_copy(update={"memory_pairs": 0})
+        cores["core_alone"] = self.sizing.core.model_copy(update={"memory_pairs": 0})
         cores["low_rank_memory"] = cores["low_rank"].model_copy(
-            update={"memory_pairs": self.core.memory_pairs}
+            update={"memory_pairs": self.sizing.core.memory_pairs}
         )
         for name, label in TRAINED.items():
             if self.wants(name):
@@ -242,6 +246,10 @@ def run(options: argparse.Namespace) -> None:
             "questions": len(task),
             "bank": len(task.bank),
             "seeds": options.seeds,
+            "sizing": {
+                "gain": measurement.sizing.gain,
+                "core": measurement.sizing.core.model_dump(mode="json"),
+            },
             "interval": "paired bootstrap over questions, scores averaged over seeds",
             "systems": systems,
         }

@@ -29,6 +29,7 @@ from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, SavedCube, save_model
 from cube.report.card import model_card
+from cube.training.sizing import size_core
 from cube.training.trainer import OnEvent, Trainer
 
 __all__ = ["apply_model", "evaluate_vectors", "fit_vectors", "read_vectors"]
@@ -147,7 +148,8 @@ def fit_vectors(
             )
         check_leaks(find_leaks(experiment), config.evaluation.max_leaked_share)
         data = experiment.training_set
-        cube, result = Trainer(config.training, config.core, data, on_event=on_event).train()
+        core = size_core(config.core, config.training, data).core
+        cube, result = Trainer(config.training, core, data, on_event=on_event).train()
         values = _judge(experiment, cube, config)
         refuse_shuffled(values["verdict"], check_labels(look_ahead(experiment)))
         trained_on = {"pairs": int(counts[Split.TRAIN]), "best_step": result.best_step}

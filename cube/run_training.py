@@ -14,7 +14,7 @@ from cube.peak import peak_rss_bytes
 from cube.report.card import model_card
 from cube.runs import Run
 from cube.teacher.encoder import Teacher
-from cube.training.in_run import train_in
+from cube.training.in_run import core_of, train_in
 from cube.training.result import TrainingResult
 from cube.training.speed import speedup_over_plain_loop
 from cube.training.trainer import OnEvent
@@ -24,7 +24,7 @@ def train_and_save(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
     """Train, write timings.json, model/ and training.json; returns the content of the last."""
     config = run.config
     started = time.perf_counter()
-    cube, result, profile = train_in(run, config.training, config.core, run.folder, on_event)
+    cube, result, profile = train_in(run, config.training, core_of(run), run.folder, on_event)
     seconds = time.perf_counter() - started
     run.write("timings.json", {**_timings(run, result, seconds), "profile": profile})
     _save(run, cube, result)
@@ -39,7 +39,7 @@ def _timings(run: Run, result: TrainingResult, seconds: float) -> dict[str, Any]
         "training_seconds": seconds,
         "epoch_seconds": seconds / max(1, result.steps) * result.steps_per_epoch,
         "peak_rss_gb": peak_rss_bytes() / 1e9,
-        "speedup": speedup_over_plain_loop(config.training, config.core, data),
+        "speedup": speedup_over_plain_loop(config.training, core_of(run), data),
     }
 
 

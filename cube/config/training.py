@@ -38,6 +38,13 @@ class CoreConfig(Section):
         le=64,
         description="numbers in a cell of the lattice; null: 1 for planes, 8 for cells and axes",
     )
+    hub: int | Literal["auto"] = Field(
+        default="auto",
+        union_mode="left_to_right",
+        description="hidden units beside the rule that read the whole lattice and write to all of "
+        "it; auto: as many as a third of the dimensions where a short trial gains by them, else "
+        "none (planes, cells, axes)",
+    )
     neighbours: Literal[6, 26] = Field(
         default=6, description="of a cell: those across its faces, or across corners as well"
     )
@@ -73,6 +80,13 @@ class CoreConfig(Section):
         default=None,
         description="lattice sides (X, Y, Z); null: as near to a cube as the dimension allows",
     )
+
+    @field_validator("hub")
+    @classmethod
+    def _hub_is_not_negative(cls, hub: int | str):
+        if isinstance(hub, int) and not 0 <= hub <= 65_536:
+            raise ValueError("between 0 and 65,536 units, or auto")
+        return hub
 
     @field_validator("shape")
     @classmethod

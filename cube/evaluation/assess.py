@@ -40,7 +40,7 @@ from cube.runs import Run
 from cube.teacher.context import combine_turns
 from cube.teacher.encoder import Teacher
 from cube.training.dataset import TrainingSet
-from cube.training.in_run import side_training
+from cube.training.in_run import core_of, side_training
 
 _EXAMPLES = 10
 
@@ -157,7 +157,7 @@ def _learning_curve(run: Run, judged: Judged) -> dict[str, Any] | None:
 
     def score(data: TrainingSet, share: float) -> np.ndarray:
         folder = run.folder / "learning_curve" / f"{share:g}"
-        cube = side_training(run, config.training, config.core, folder, data)
+        cube = side_training(run, config.training, core_of(run), folder, data)
         system = cube_system("cube", "cube", cube)
         return score_systems(run.experiment, [system], name)["cube"].reciprocal_ranks
 
@@ -209,7 +209,7 @@ def _stability(run: Run, judged: Judged) -> dict[str, Any]:
     for i in range(1, config.evaluation.extra_seeds + 1):
         seed = config.training.seed + i
         training = config.training.model_copy(update={"seed": seed})
-        cube = side_training(run, training, config.core, run.folder / "seeds" / str(seed))
+        cube = side_training(run, training, core_of(run), run.folder / "seeds" / str(seed))
         system = cube_system("cube", "cube", cube)
         scores = score_systems(experiment, [system], judged.headline)["cube"]
         mrr.append(float(scores.reciprocal_ranks.mean()))

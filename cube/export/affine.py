@@ -1,4 +1,4 @@
-"""A cube as one matrix, where it is linear: plane sweeps without gates are."""
+"""A cube as one matrix, where it is linear: plane sweeps without gates or hub are."""
 
 import torch
 from jaxtyping import Float
@@ -24,7 +24,8 @@ def affine_map(cube: Cube) -> tuple[Float[Tensor, "dim dim"], Float[Tensor, " di
     bent = (cube(probe) - (probe @ weight + bias)).abs().max() > _TOLERANCE * probe.abs().max()
     if bent or cube.strength != 1 or cube.memory is not None:
         raise ModelError(
-            "This cube is not one matrix: it has gates, a memory or less than full strength. Train "
-            "with core.gated=false and core.memory_pairs=0 for one that may be."
+            "This cube is not one matrix: it has gates, a hub, a memory or less than full "
+            "strength. Train with core.gated=false, core.hub=0 and core.memory_pairs=0 for one "
+            "that may be."
         )
     return weight, bias

@@ -14,12 +14,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cube.config import TrainingConfig
-from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import RetrievalTask, first_right_ranks, reciprocal_ranks
 from cube.lattice.core import Cube
 from cube.lattice.memory import Memory
 from cube.training.dataset import TrainingSet
-from cube.training.validation import MAX_BANK, MAX_QUESTIONS
+from cube.training.validation import Validation
 
 STRENGTHS = (0.75, 0.5, 0.25, 0.0)
 SHARES = (0.25, 0.5, 1.0)
@@ -45,12 +43,13 @@ class Calibration:
     validation_mrr: float
 
 
-def calibrate(cube: Cube, data: TrainingSet, config: TrainingConfig) -> Calibration:
+def calibrate(
+    cube: Cube, data: TrainingSet, config: TrainingConfig, validation: Validation
+) -> Calibration:
     """Set `strength` and `memory` of a trained cube and return what was chosen."""
-    judge = _Judge(data, config.seed)
-    x_BD = torch.from_numpy(judge.questions)
-    with torch.inference_mode():
-        core = torch.from_numpy(cube.restore(judge.questions))
+    judge = _Judge(data, validation)
+    x_BD = torch.from_numpy(validation.questions)
+    core = torch.from_numpy(cube.restore(validation.questions))
     plain = torch.nn.functional.normalize(x_BD, dim=-1)
     blends = {s: s * core + (1 - s) * plain for s in (1.0, *STRENGTHS)}
     strength, scores = judge.choose(1.0, ((s, blends[s]) for s in blends))
@@ -101,11 +100,10 @@ def _choose_share(
 class _Judge:
     """Compares predictions for the validation questions."""
 
-    def __init__(self, data: TrainingSet, seed: int):
-        self._task: RetrievalTask = data.validation.sample(MAX_QUESTIONS, MAX_BANK, seed)
-        self.questions = data.gather(self._task.questions)
-        self._bank = normalized(data.gather(self._task.bank))
-        first_right = self._task.bank[self._task.right[self._task.bounds[:-1]]]
+    def __init__(self, data: TrainingSet, validation: Validation):
+        self._validation = validation
+        task = validation.task
+        first_right = task.bank[task.right[task.bounds[:-1]]]
         self._seen: Bool[np.ndarray, " Q"] = np.isin(first_right, data.answers)
 
     def choose(
@@ -130,9 +128,7 @@ class _Judge:
         return bool(gain.mean() > _error(gain) and no_part_suffers)
 
     def _score(self, predictions: Tensor) -> Float[np.ndarray, " Q"]:
-        return reciprocal_ranks(
-            first_right_ranks(predictions.float().numpy(), self._bank, self._task)
-        )
+        return self._validation.reciprocal_ranks(predictions.float().numpy())
 
 
 def _error(values: Float[np.ndarray, " n"]) -> float:

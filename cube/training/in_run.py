@@ -19,9 +19,22 @@ from cube.training.dataset import TrainingSet
 from cube.training.launch import run_in_processes
 from cube.training.processes import Processes
 from cube.training.result import TrainingResult
+from cube.training.sizing import size_core
 from cube.training.state import Event
 from cube.training.tracking import trackers
 from cube.training.trainer import CHECKPOINTS, OnEvent, Trainer
+
+_SIZING = "sizing.json"
+
+
+def core_of(run: Run) -> CoreConfig:
+    """Return the settings of a run's core, with what they leave open chosen, once."""
+    if (known := run.read(_SIZING)) is None:
+        config = run.config
+        known = asdict(size_core(config.core, config.training, run.experiment.training_set))
+        known["core"] = known["core"].model_dump(mode="json")
+        run.write(_SIZING, known)
+    return CoreConfig.model_validate(known["core"])
 
 
 def train_in(
@@ -89,6 +102,7 @@ def carry_over(previous: Run, run: Run) -> None:
     """
     if (run.folder / CHECKPOINTS).is_dir():
         return
+    run.write(_SIZING, previous.read(_SIZING))
     ours, theirs = (_checkpoints(r, r.folder / CHECKPOINTS) for r in (run, previous))
     saved = theirs.load()
     if saved is None:
@@ -108,7 +122,7 @@ def carry_over(previous: Run, run: Run) -> None:
 
 def _checkpoints(run: Run, folder: Path) -> Checkpoints:
     training = run.config.training
-    return Checkpoints(folder, _facts(run, training, run.config.core), training.keep_checkpoints)
+    return Checkpoints(folder, _facts(run, training, core_of(run)), training.keep_checkpoints)
 
 
 def _facts(run: Run, training: TrainingConfig, core: CoreConfig) -> dict[str, Any]:

@@ -47,8 +47,9 @@ def contrastive_loss(
     """
     predictions = functional.normalize(predictions, dim=-1)
     targets = functional.normalize(targets, dim=-1)
-    logits = (predictions @ targets.T) / temperature
-    logits = logits.masked_fill(false_negatives, -torch.inf)
+    logits = (predictions / temperature) @ targets.T
+    if false_negatives.any():  # a pass over all logits, forward and back
+        logits = logits.masked_fill(false_negatives, -torch.inf)
     right = torch.arange(len(logits), device=logits.device)
     loss = functional.cross_entropy(logits, right)
     if symmetric:

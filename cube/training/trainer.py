@@ -110,7 +110,7 @@ class Trainer:
             with self._checkpoints.opened(), self._interrupts:
                 self._run()
         self.cube.load_state_dict(self.state.best["weights"])
-        calibration = calibrate(self.cube, self.data, self.config)
+        calibration = calibrate(self.cube, self.data, self.config, self._validation)
         return self.cube, result_of(self.state, self.epoch_steps, calibration)
 
     def run_steps(self, steps: int) -> None:
@@ -211,8 +211,7 @@ class Trainer:
     def _validate(self, kind: str, plan: StepPlan | None) -> None:
         state = self.state
         with self.clock.part("validation"):
-            averaged = Cube(self.data.dimension, self.cube.config)
-            averaged.load_state_dict(state.average)
+            averaged = Cube.from_state(self.data.dimension, self.cube.config, state.average)
             mrr, restored = self.processes.from_first(lambda: self._validation.score(averaged))
         scores = {"validation_mrr": mrr, "validation_restored_cosine": restored}
         score = scores[self.config.selection_metric]

@@ -1,6 +1,8 @@
 """Validation while training: held-out retrieval and restoring, in bounded time."""
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
 from cube.config import TrainingConfig
 from cube.evaluation.metrics import normalized
@@ -15,12 +17,17 @@ MAX_QUESTIONS, MAX_BANK = 2_000, 8_192  # a validation takes no longer on more d
 
 
 class Validation:
-    """Scores a cube on held-out rows: MRR@10 of answers, cosine of restored vectors."""
+    """Held-out rows, and what is scored on them: MRR@10 of answers, cosine of restored vectors.
+
+    Attributes:
+        task: the questions and the bank they are ranked in.
+        questions: their vectors, (Q, dim).
+    """
 
     def __init__(self, data: TrainingSet, config: TrainingConfig):
-        self._task = data.validation.sample(MAX_QUESTIONS, MAX_BANK, config.seed)
-        self._questions = data.gather(self._task.questions)
-        self._bank = normalized(data.gather(self._task.bank))
+        self.task = data.validation.sample(MAX_QUESTIONS, MAX_BANK, config.seed)
+        self.questions = data.gather(self.task.questions)
+        self._bank = normalized(data.gather(self.task.bank))
         self._clean = data.gather(data.validation_texts[:MAX_QUESTIONS])
         generator = torch.Generator().manual_seed(stream_seed(config.seed, _NOISE, 0))
         noise = (config.noise, config.dropped_dimensions)
@@ -28,7 +35,10 @@ class Validation:
 
     def score(self, cube: Cube) -> tuple[float, float]:
         """Return MRR@10 and the mean cosine of restored vectors."""
-        predictions = cube.apply_to(self._questions)
-        mrr = reciprocal_ranks(first_right_ranks(predictions, self._bank, self._task)).mean()
+        mrr = self.reciprocal_ranks(cube.apply_to(self.questions)).mean()
         restored = cube.restore(self._corrupted)
         return float(mrr), float((restored * normalized(self._clean)).sum(axis=1).mean())
+
+    def reciprocal_ranks(self, predictions: Float[np.ndarray, "Q dim"]) -> Float[np.ndarray, " Q"]:
+        """Return 1 / rank of every question's first right answer, 0 beyond rank 10."""
+        return reciprocal_ranks(first_right_ranks(predictions, self._bank, self.task))

@@ -7,8 +7,9 @@ import torch
 from cube.config import CoreConfig, TrainingConfig
 from cube.data.splits import Split
 from cube.lattice.core import Cube
-from cube.training.calibration import calibrate
+from cube.training.calibration import Calibration, calibrate
 from cube.training.dataset import TrainingSet, make_training_set
+from cube.training.validation import Validation
 
 DIMENSION, TOPICS, WORDINGS = 24, 60, 6
 
@@ -37,10 +38,15 @@ def cube_of(noise: float) -> Cube:
     return cube
 
 
+def calibrated(cube: Cube, data: TrainingSet) -> Calibration:
+    config = TrainingConfig()
+    return calibrate(cube, data, config, Validation(data, config))
+
+
 def test_new_wordings_of_answers_that_were_seen_are_remembered():
     data, cube = data_of(np.arange(TOPICS)), cube_of(0.0)
     before = cube.apply_to(data.gather(data.validation.questions))
-    chosen = calibrate(cube, data, TrainingConfig())
+    chosen = calibrated(cube, data)
     assert chosen.memory_share > 0
     assert chosen.memory_pairs == len(cube.memory) == data.num_pairs
     right = data.gather(data.validation.bank[data.validation.right])
@@ -60,7 +66,7 @@ def test_answers_without_rhyme_or_reason_are_not_remembered():
         data.vectors, data.questions, np.roll(data.answers, 17), data.texts, data.validation,
         data.validation_texts,
     )  # fmt: skip
-    chosen = calibrate(cube, data, TrainingConfig())
+    chosen = calibrated(cube, data)
     assert (chosen.memory_share, chosen.memory_pairs) == (0.0, 0)
     assert cube.memory is None
     np.testing.assert_allclose(
@@ -77,7 +83,7 @@ def test_a_core_that_only_hurts_has_no_say():
     with torch.no_grad():
         for parameter in cube.parameters():
             parameter.normal_(0, 1.0)
-    assert calibrate(cube, data, TrainingConfig()).strength == 0
+    assert calibrated(cube, data).strength == 0
     questions = data.gather(data.validation.questions)
     np.testing.assert_allclose(
         cube.apply_to(questions),
@@ -90,4 +96,4 @@ def test_a_core_that_only_hurts_has_no_say():
 def test_no_more_is_remembered_than_the_config_allows(limit):
     data = data_of(np.arange(TOPICS))
     cube = Cube(DIMENSION, CoreConfig(memory_pairs=limit))
-    assert calibrate(cube, data, TrainingConfig()).memory_pairs <= limit
+    assert calibrated(cube, data).memory_pairs <= limit

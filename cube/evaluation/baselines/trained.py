@@ -13,7 +13,7 @@ Train = Callable[[CoreConfig], Cube]
 
 def rival_core(cube: Cube, rule: str) -> CoreConfig:
     """Return the core of a rival: a map alone; one of free size has as many parameters."""
-    changes = {"rule": rule, "max_parameters": cube.num_parameters, "memory_pairs": 0}
+    changes = {"rule": rule, "max_parameters": cube.num_parameters, "memory_pairs": 0, "hub": 0}
     return cube.config.model_copy(update=changes)
 
 

@@ -14,10 +14,13 @@ from cube.lattice.rules.axes import AxisSweeps
 from cube.lattice.rules.cells import CellularAutomaton
 from cube.lattice.rules.channels import with_channels
 from cube.lattice.rules.dense import DenseResidual
+from cube.lattice.rules.hub import with_hub
 from cube.lattice.rules.low_rank import LowRankResidual
 from cube.lattice.rules.mlp import ResidualMLP
 from cube.lattice.rules.planes import PlaneSweeps
 from cube.lattice.shape import Shape
+
+BuildRule = Callable[[Shape, CoreConfig], nn.Module]
 
 _SHARED_HIDDEN, _SHARED_CHANNELS = 1.0, 8
 
@@ -54,10 +57,17 @@ def _of_shared_rule(config: CoreConfig) -> tuple[float, int]:
     return hidden, config.channels or _SHARED_CHANNELS
 
 
-RULES: dict[str, Callable[[Shape, CoreConfig], nn.Module]] = {
-    "planes": _planes,
-    "cells": _cells,
-    "axes": _axes,
+def _beside_hub(build: BuildRule) -> BuildRule:
+    """Let a rule of the lattice have a hub; one whose units are still to be chosen has none."""
+    return lambda shape, config: with_hub(
+        shape, 0 if config.hub == "auto" else config.hub, build(shape, config)
+    )
+
+
+RULES: dict[str, BuildRule] = {
+    "planes": _beside_hub(_planes),
+    "cells": _beside_hub(_cells),
+    "axes": _beside_hub(_axes),
     "dense": lambda shape, _: DenseResidual(shape),
     "low_rank": lambda shape, config: LowRankResidual(shape, config.max_parameters),
     "mlp": lambda shape, config: ResidualMLP(shape, config.max_parameters),

@@ -2,15 +2,15 @@
 
 import math
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cube.lattice.rules.update import WHOLE_EMBEDDING_SCALE, Update
 from cube.lattice.shape import Shape
 
 
 class ResidualMLP(nn.Module):
-    """x + gelu(x U + c) V + b over all cells; V and b are zero at first, U is random.
+    """x plus a network of one hidden layer over the whole lattice, which says nothing at first.
 
     It has the largest hidden layer that keeps within `max_parameters`.
     """
@@ -19,14 +19,8 @@ class ResidualMLP(nn.Module):
         super().__init__()
         cells = math.prod(shape)
         hidden = max(1, (max_parameters - cells) // (2 * cells + 1))
-        generator = torch.Generator().manual_seed(0)
-        self.down = nn.Parameter(torch.randn(cells, hidden, generator=generator) / cells**0.5)
-        self.down_bias = nn.Parameter(torch.zeros(hidden))
-        self.up = nn.Parameter(torch.zeros(hidden, cells))
-        self.bias = nn.Parameter(torch.zeros(cells))
+        self.update = Update(cells, cells, hidden / cells, WHOLE_EMBEDDING_SCALE)
 
     def forward(self, x: Float[Tensor, "batch x y z 1"]) -> Float[Tensor, "batch x y z 1"]:
         """Add what the hidden layer makes of the whole lattice."""
-        x_BD = x.reshape(x.shape[0], -1)
-        hidden_BH = torch.nn.functional.gelu(torch.addmm(self.down_bias, x_BD, self.down))
-        return (x_BD + torch.addmm(self.bias, hidden_BH, self.up)).reshape(x.shape)
+        return x + self.update(x.flatten(1)).reshape(x.shape)

@@ -4,19 +4,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+# Embeddings have length 1, so the units of a layer over a whole one would see next to nothing and
+# GELU would be all but linear; at unit variance, sqrt(dimension), they overfit sooner.
+WHOLE_EMBEDDING_SCALE = 4.5
+
 
 class Update(nn.Module):
-    """gelu(x V + c) W + b, or x W + b without a hidden layer; W and b are zero at first."""
+    """gelu(s x V + c) W + b, or x W + b without a hidden layer; W and b are zero at first."""
 
-    def __init__(self, inputs: int, outputs: int, hidden: float):
+    def __init__(self, inputs: int, outputs: int, hidden: float, scale: float = 1.0):
         """Build the layers.
 
         Args:
             inputs: numbers read.
             outputs: numbers returned.
             hidden: width of the hidden layer relative to `inputs`; 0: none.
+            scale: s, of what the hidden layer reads.
         """
         super().__init__()
+        self.scale = scale
         width = max(1, round(hidden * inputs)) if hidden else inputs
         self.down = None
         if hidden:
@@ -31,4 +37,4 @@ class Update(nn.Module):
 
     def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """Return what is to be added."""
-        return self.up(x if self.down is None else nn.functional.gelu(self.down(x)))
+        return self.up(x if self.down is None else nn.functional.gelu(self.down(self.scale * x)))
