@@ -93,7 +93,9 @@ def _sections(run: Run, evaluation: dict[str, Any]) -> dict[str, Any]:
         "groups": groups_section(evaluation),
         "targets": targets_section(evaluation["targets"]),
         "outlook": outlook_section(evaluation),
-        "training": training_section(training, read_metrics(run), config.training),
+        "training": training_section(
+            training, read_metrics(run), config.training, run.read("sizing.json")
+        ),
         "similarities": similarities_section(evaluation),
         "confidence": confidence_section(evaluation),
         "map": map_section(evaluation),

@@ -24,16 +24,16 @@ from cube.training.state import Event
 from cube.training.tracking import trackers
 from cube.training.trainer import CHECKPOINTS, OnEvent, Trainer
 
-_SIZING = "sizing.json"
+SIZING = "sizing.json"
 
 
 def core_of(run: Run) -> CoreConfig:
     """Return the settings of a run's core, with what they leave open chosen, once."""
-    if (known := run.read(_SIZING)) is None:
+    if (known := run.read(SIZING)) is None:
         config = run.config
         known = asdict(size_core(config.core, config.training, run.experiment.training_set))
         known["core"] = known["core"].model_dump(mode="json")
-        run.write(_SIZING, known)
+        run.write(SIZING, known)
     return CoreConfig.model_validate(known["core"])
 
 
@@ -102,7 +102,7 @@ def carry_over(previous: Run, run: Run) -> None:
     """
     if (run.folder / CHECKPOINTS).is_dir():
         return
-    run.write(_SIZING, previous.read(_SIZING))
+    run.write(SIZING, previous.read(SIZING))
     ours, theirs = (_checkpoints(r, r.folder / CHECKPOINTS) for r in (run, previous))
     saved = theirs.load()
     if saved is None:

@@ -61,6 +61,16 @@ def test_the_values_of_these_tests_have_the_shape_of_an_evaluation() -> None:
         TypeAdapter(list[Group]).validate_python(part["groups"])
 
 
+@pytest.mark.parametrize(("hub", "words"), [(0, "left out."), (128, "taken, with 128 units.")])
+def test_the_trial_of_sizes_is_told(make_run: MakeRun, hub: int, words: str) -> None:
+    run = make_run()
+    assert "In a trial" not in report_html(run)
+    run.write("sizing.json", {"core": {"hub": hub}, "gain": None, "standard_error": None})
+    assert "In a trial" not in report_html(run)
+    run.write("sizing.json", {"core": {"hub": hub}, "gain": 0.0307, "standard_error": 0.0043})
+    assert f"by +0.031 (standard error 0.004): {words}" in report_html(run)
+
+
 def test_sections_without_numbers_are_left_out_and_named(make_run: MakeRun) -> None:
     html = report_html(make_run())
     page = Page(html)
