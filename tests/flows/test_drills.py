@@ -28,7 +28,15 @@ from tests.flows.drills import Drill, postgres, tmpfs
 
 pytestmark = pytest.mark.slow
 
-STEPS = ("Ingest data", "Embed corpus", "Validate pairs", "Train", "Evaluate", "Publish")
+STEPS = (
+    "Ingest data",
+    "Screen pairs",
+    "Embed corpus",
+    "Validate pairs",
+    "Train",
+    "Evaluate",
+    "Publish",
+)
 
 
 @pytest.fixture(scope="module")
