@@ -97,11 +97,11 @@ def _found(current: Sample, reference: Sample) -> set[str]:
 
 
 def _part(sample: Sample, rows: np.ndarray) -> Sample:
-    return Sample(sample.name, sample.vectors[rows], [sample.texts[row] for row in rows])
+    return Sample(sample.vectors[rows], [sample.texts[row] for row in rows])
 
 
 def _joined(a: Sample, b: Sample) -> Sample:
-    return Sample(a.name, np.concatenate([a.vectors, b.vectors]), a.texts + b.texts)
+    return Sample(np.concatenate([a.vectors, b.vectors]), a.texts + b.texts)
 
 
 def _encoded(path: Path, most: int) -> Sample:
@@ -112,7 +112,7 @@ def _encoded(path: Path, most: int) -> Sample:
 
 
 def _encode(texts: list[str]) -> Sample:
-    return Sample("", Teacher(TeacherConfig()).encode(texts, "query"), texts)
+    return Sample(Teacher(TeacherConfig()).encode(texts, "query"), texts)
 
 
 if __name__ == "__main__":

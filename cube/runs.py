@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cube import __version__, storage
 from cube.config import Config, dump_config, load_config
 from cube.data.corpus import Corpus
 from cube.errors import DataError
-from cube.evaluation.experiment import Experiment
 from cube.teacher.vectors import Vectors
+
+if TYPE_CHECKING:
+    from cube.evaluation.experiment import Experiment
 
 FORMAT = 2  # part of every run's identity: raise it when equal settings train another cube
 
@@ -65,8 +67,10 @@ class Run:
         return Vectors(self.config.home / "vectors" / self.facts["vectors"])
 
     @cached_property
-    def experiment(self) -> Experiment:
+    def experiment(self) -> "Experiment":
         """Vectors, pairs and splits together."""
+        from cube.evaluation.experiment import Experiment  # brings torch
+
         return Experiment.from_corpus(self.corpus, self.vectors, self.config.data.splits)
 
     def read(self, name: str) -> Any:

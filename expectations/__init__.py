@@ -11,7 +11,7 @@ from expectations.frames import (
     pairs_frame,
     records_frame,
 )
-from expectations.suites import Suite, load_suite, validate
+from expectations.suites import Suite, load_suite, rows_to_quarantine, validate
 
 __all__ = [
     "ExpectationError",
@@ -24,5 +24,6 @@ __all__ = [
     "pairs_frame",
     "records_frame",
     "require_success",
+    "rows_to_quarantine",
     "validate",
 ]

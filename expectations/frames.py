@@ -1,6 +1,8 @@
 """The frames that suites are checked on; a column "row" says which row of what was read is meant.
 
-Texts stay in Arrow and vectors are read in chunks, so that a million rows fit.
+Texts stay in Arrow and vectors are read in chunks, so that a million rows fit. What the built-in
+expectations cannot say, or only slowly (a vector is finite and of length 1, turns are in order), is
+computed here into a column: suites stay readable and need no expectation of our own.
 """
 
 import hashlib

@@ -5,15 +5,21 @@ Importing this takes Great Expectations' seconds: tasks do so where they use it.
 
 import difflib
 import json
+import logging
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import great_expectations as gx
 import pandas as pd
 from great_expectations.exceptions import ExpectationNotFoundError
+from great_expectations.expectations.expectation import (
+    ColumnMapExpectation,
+    ColumnPairMapExpectation,
+    MulticolumnMapExpectation,
+)
 from great_expectations.expectations.registry import (
     get_expectation_impl,
     list_registered_expectation_implementations,
@@ -22,9 +28,13 @@ from great_expectations.expectations.registry import (
 from cube import storage
 from cube.errors import ConfigError
 
+# Its INFO lines are about its own temporary folders.
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
+
 SEVERITIES = ("critical", "warning", "info")
-_KEYS = ("type", "kwargs", "severity", "description")
+_KEYS = ("type", "kwargs", "severity", "description", "quarantine")
 _COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list", "column_set")
+_OF_ROWS = (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation)
 _EXAMPLES = 5
 _FAILING_ROWS = 1_000  # listed for each expectation, however many there are
 _LONGEST_TEXT = 200  # characters of an example: it is shown to a person, not read back
@@ -39,6 +49,11 @@ class Suite:
     entries: list[dict[str, Any]]  # as in the file
     expectations: list[Any] = field(repr=False)  # as Great Expectations knows them
     example_columns: list[str]  # columns that tell a person which row is meant
+
+    @property
+    def quarantines(self) -> bool:
+        """Whether rows that fail some of it are to be left out."""
+        return any(entry.get("quarantine") for entry in self.entries)
 
 
 def load_suite(source: str | Path) -> Suite:
@@ -85,8 +100,58 @@ def validate(
     Raises:
         ConfigError: when the suite names a column the frame does not have, or cannot be evaluated.
     """
-    _check_columns(frame.columns, suite)
     context = gx.get_context(mode="ephemeral")
+    ordered = _outcomes(
+        frame,
+        suite,
+        context,
+        {
+            "result_format": "SUMMARY",
+            "partial_unexpected_count": _FAILING_ROWS,
+            "unexpected_index_column_names": suite.example_columns,
+        },
+    )
+    if data_docs is not None:
+        _build_data_docs(context, data_docs)
+    if failing is not None:
+        _write_failing(failing, ordered, suite)
+    results = [
+        _to_plain(result, entry) for result, entry in zip(ordered, suite.entries, strict=True)
+    ]
+    success = all(r["success"] for r in results if r["severity"] == "critical")
+    return {"suite": suite.name, "success": success, "rows": len(frame), "expectations": results}
+
+
+def rows_to_quarantine(frame: pd.DataFrame, suite: Suite) -> dict[int, str]:
+    """Return the reason why a row is left out, for all that fail what is marked `quarantine`.
+
+    None are where a critical expectation is not met: then the data as a whole is at fault, and
+    checking the suite stops the run.
+
+    Args:
+        frame: one row per thing checked; a column "row" identifies it.
+        suite: from `load_suite`.
+    """
+    if frame.empty or not suite.quarantines:
+        return {}
+    marked = [i for i, entry in enumerate(suite.entries) if entry.get("quarantine")]
+    entries, expectations = ([of[i] for i in marked] for of in (suite.entries, suite.expectations))
+    part = replace(suite, entries=entries, expectations=expectations)
+    settings = {"result_format": "COMPLETE", "unexpected_index_column_names": ["row"]}
+    reasons: dict[int, str] = {}
+    outcomes = _outcomes(frame, part, gx.get_context(mode="ephemeral"), settings)
+    for outcome, entry in zip(outcomes, entries, strict=True):
+        if not outcome.success and entry.get("severity", "critical") == "critical":
+            return {}
+        reason = f"suite {suite.name}: {entry.get('description') or entry['type']}"
+        for found in outcome.result.get("unexpected_index_list") or []:
+            reasons.setdefault(int(found["row"]), reason)
+    return reasons
+
+
+def _outcomes(frame: pd.DataFrame, suite: Suite, context: Any, result_format: dict) -> list[Any]:
+    """Check a frame and return Great Expectations' results in the order of the suite."""
+    _check_columns(frame.columns, suite)
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     asset = context.data_sources.add_pandas("pandas").add_dataframe_asset(suite.name)
     batch = asset.add_batch_definition_whole_dataframe("all")
@@ -97,25 +162,13 @@ def validate(
     definition = context.validation_definitions.add(
         gx.ValidationDefinition(name=suite.name, data=batch, suite=gx_suite)
     )
-    outcome = definition.run(
-        batch_parameters={"dataframe": frame},
-        result_format={
-            "result_format": "SUMMARY",
-            "partial_unexpected_count": _FAILING_ROWS,
-            "unexpected_index_column_names": suite.example_columns,
-        },
-    )
-    if data_docs is not None:
-        _build_data_docs(context, data_docs)
-    ordered = sorted(outcome.results, key=lambda r: r.expectation_config.meta["position"])
-    if failing is not None:
-        _write_failing(failing, ordered, suite)
-    results = [
-        _to_plain(result, entry, suite)
-        for result, entry in zip(ordered, suite.entries, strict=True)
-    ]
-    success = all(r["success"] for r in results if r["severity"] == "critical")
-    return {"suite": suite.name, "success": success, "rows": len(frame), "expectations": results}
+    outcome = definition.run(batch_parameters={"dataframe": frame}, result_format=result_format)
+    results = sorted(outcome.results, key=lambda r: r.expectation_config.meta["position"])
+    for result, entry in zip(results, suite.entries, strict=True):
+        if (result.exception_info or {}).get("raised_exception", False):
+            message = result.exception_info["exception_message"]
+            raise ConfigError(f"Suite {suite.path}: {entry['type']} cannot be evaluated: {message}")
+    return results
 
 
 def _build(entry: Any, position: int, where: str) -> Any:
@@ -125,6 +178,8 @@ def _build(entry: Any, position: int, where: str) -> Any:
     severity = entry.get("severity", "critical")
     if severity not in SEVERITIES:
         raise ConfigError(f"{where}: severity {severity!r} must be one of {', '.join(SEVERITIES)}.")
+    if not isinstance(entry.get("quarantine", False), bool):
+        raise ConfigError(f'{where}: "quarantine" must be true or false.')
     try:
         kind = get_expectation_impl(entry["type"])
     except ExpectationNotFoundError:
@@ -135,6 +190,8 @@ def _build(entry: Any, position: int, where: str) -> Any:
     kwargs = entry.get("kwargs", {})
     if not isinstance(kwargs, dict):
         raise ConfigError(f'{where}: "kwargs" must be an object.')
+    if entry.get("quarantine") and not issubclass(kind, _OF_ROWS):
+        raise ConfigError(f"{where}: {entry['type']} judges no single rows to quarantine.")
     try:
         return kind(
             **kwargs,
@@ -180,10 +237,7 @@ def _advice(name: str, known: Iterable[str]) -> str:
     return f", did you mean {near[0]!r}" if near else ""
 
 
-def _to_plain(result: Any, entry: dict[str, Any], suite: Suite) -> dict[str, Any]:
-    if (result.exception_info or {}).get("raised_exception", False):
-        message = result.exception_info["exception_message"]
-        raise ConfigError(f"Suite {suite.path}: {entry['type']} cannot be evaluated: {message}")
+def _to_plain(result: Any, entry: dict[str, Any]) -> dict[str, Any]:
     kwargs = entry.get("kwargs", {})
     found = result.result
     return {

@@ -10,6 +10,7 @@ from cube.errors import ConfigError
 from flows.wiring import DEFAULT_CONFIG, ConfigFile, Overrides, cube_flow
 from tasks import embedding
 from tasks.data import ingest_data
+from tasks.screening import screen_pairs
 
 Workers = Annotated[int, Field(ge=1, le=256)]
 
@@ -30,7 +31,7 @@ def embed_corpus(
         dask_address: scheduler that shares the home folder, such as tcp://host:8786; none: here.
     """
     config = load_config(Path(config_file), overrides)
-    corpus = ingest_data(config)
+    corpus = screen_pairs(config, ingest_data(config))
     if workers > 1 or dask_address:
         _warm_cache(config, corpus, workers, dask_address)
     return embedding.embed_corpus(config, corpus)

@@ -3,6 +3,7 @@
 from cube.config import Config
 from tasks.data import ingest_data
 from tasks.embedding import embed_corpus
+from tasks.screening import screen_pairs
 from tasks.training import start_run
 from tasks.validation import (
     validate_dialogues,
@@ -13,8 +14,8 @@ from tasks.validation import (
 
 
 def prepare(config: Config) -> dict[str, str]:
-    """Ingest, embed, and open the run of these settings."""
-    corpus = ingest_data(config)
+    """Ingest, screen, embed, and open the run of these settings."""
+    corpus = screen_pairs(config, ingest_data(config))
     return start_run(config, corpus, embed_corpus(config, corpus))
 
 

@@ -25,7 +25,10 @@ from tasks.training import train_cube_model
 from tasks.validation import validate_curves
 
 
-@cube_flow("train-cube", "Ingest, embed, validate, watch drift, train, evaluate, publish, report.")
+@cube_flow(
+    "train-cube",
+    "Ingest, screen, embed, validate, watch drift, train, evaluate, publish, report.",
+)
 def train_cube(
     config_file: ConfigFile = DEFAULT_CONFIG,
     overrides: Overrides = [],  # noqa: B006 - never changed, and a list makes the better form

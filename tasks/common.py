@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -13,9 +13,7 @@ from prefect.logging.handlers import APILogHandler
 from prefect.tasks import exponential_backoff
 
 from cube.data.scratch import locked
-
-if TYPE_CHECKING:
-    from cube.runs import Run
+from cube.runs import Run
 
 LOGGERS = ("cube", "expectations", "tasks")
 _RETRIES = 2
@@ -66,21 +64,12 @@ def may_pass(task: Any, run: Any, state: Any) -> bool:
     return False
 
 
-def out_of_memory() -> tuple[type[BaseException], ...]:
-    """Return what is raised where memory runs out, on the processor or on an accelerator."""
-    import torch
-
-    return (MemoryError, torch.OutOfMemoryError)
-
-
-def open_run(run: dict[str, str]) -> "Run":
+def open_run(run: dict[str, str]) -> Run:
     """Return the run a task was given."""
-    from cube.runs import Run  # brings torch, which a worker need not load to find a flow
-
     return Run(Path(run["folder"]))
 
 
-def alone_in(run: "Run") -> AbstractContextManager[Any]:
+def alone_in(run: Run) -> AbstractContextManager[Any]:
     """Wait until no other process works in a run's folder, and keep others waiting meanwhile.
 
     Two flows on equal data and settings are one run. The lock of a killed process is free at once.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cube import steps
 from cube.config import Config
 from tasks.artifacts import publish_table
 from tasks.common import step
@@ -16,8 +17,6 @@ from tasks.common import step
 )
 def ingest_data(config: Config) -> dict[str, Any]:
     """Return folder, digest and counts of the corpus."""
-    from cube import steps
-
     corpus = steps.ingest(config)
     manifest = corpus.manifest
     counts = {**manifest["rows"], "pairs": manifest["pairs"], "texts": manifest["texts"]}

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 from prefect.context import TaskRunContext
 from prefect.events import emit_event
 
+from cube import storage
 from cube.config import Config, DriftConfig
+from cube.drift.compared import champion_of, name_of_reference, recent_data
 from cube.errors import CubeError
+from cube.runs import Run
 from tasks.artifacts import publish_facts, publish_link, publish_markdown, publish_table
 from tasks.common import open_run, step
 
 if TYPE_CHECKING:
     from cube.drift.judgement import Judgement
     from cube.drift.samples import Sample
-    from cube.runs import Run
+    from cube.model import SavedCube
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +56,7 @@ def monitor_drift(config: Config) -> dict[str, Any]:
     return result
 
 
-def _watch(config: Config, folder: Path, run: "Run | None") -> dict[str, Any]:
-    from cube import storage
-
+def _watch(config: Config, folder: Path, run: Run | None) -> dict[str, Any]:
     path = folder / FILE
     if not config.data.recent:
         path.unlink(missing_ok=True)
@@ -75,7 +76,7 @@ def _watch(config: Config, folder: Path, run: "Run | None") -> dict[str, Any]:
 
 
 def measure_drift(
-    config: Config, folder: Path, run: "Run | None", known: dict[str, Any] | None
+    config: Config, folder: Path, run: Run | None, known: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Return the content of drift.json, and write the page where drift was judged.
 
@@ -85,41 +86,57 @@ def measure_drift(
         run: what to compare with while there is no champion.
         known: an earlier result, returned as it is where nothing it depends on changed.
     """
-    from cube import storage
-    from cube.drift.samples import (
-        champion_of,
-        quality,
-        recent_questions,
-        reference_questions,
-        sampled,
-    )
-
-    champion, note = champion_of(config)
-    reference = reference_questions(config, champion, run)
-    if reference is None:
-        return _not_judged("", 0, 0, f"{note}There is nothing to compare with.")
+    version, note = champion_of(config)
+    against = name_of_reference(version, run)
+    if not against:
+        return _not_judged(f"{note}There is nothing to compare with.")
     try:
-        current = recent_questions(config)
+        recent = recent_data(config)
     except CubeError as error:  # the log may be missing: that is no reason not to train
-        return _not_judged("", len(reference.vectors), 0, f"{note}No recent questions: {error}")
+        return _not_judged(f"{note}No recent questions: {error}")
     settings = config.drift.model_dump(mode="json")
-    inputs = storage.digest_of([current.name, reference.name, settings])
+    inputs = storage.digest_of([f"recent {recent[1].digest}", against, settings])
     if known is not None and known["inputs"] == inputs:
         return known
+
+    from cube.drift.samples import load_champion, recent_questions, reference_questions
+
+    champion = load_champion(config, version)
+    reference = reference_questions(config, champion, run)
+    current = recent_questions(config, *recent)
     fewest = min(len(current.vectors), len(reference.vectors))
-    if fewest < config.drift.min_rows:
-        return _not_judged(
-            inputs, len(reference.vectors), len(current.vectors),
-            f"{note}Not judged: {len(current.vectors)} recent and {len(reference.vectors)} "
-            f"reference questions, at least {config.drift.min_rows} of each are needed.",
-        )  # fmt: skip
+    if fewest >= config.drift.min_rows:
+        result = _judge(config, folder, champion, current, reference, against)
+    else:
+        result = _not_judged(
+            f"Not judged: {len(current.vectors)} recent and {len(reference.vectors)} reference "
+            f"questions, at least {config.drift.min_rows} of each are needed."
+        )
+    return {
+        **result,
+        "inputs": inputs,
+        "note": note + result["note"],
+        "reference_rows": min(len(reference.vectors), config.drift.max_rows),
+        "current_rows": min(len(current.vectors), config.drift.max_rows),
+    }
+
+
+def _judge(
+    config: Config,
+    folder: Path,
+    champion: "SavedCube | None",
+    current: "Sample",
+    reference: "Sample",
+    against: str,
+) -> dict[str, Any]:
+    from cube.drift.samples import quality, sampled
+
     current, reference = (sampled(s, config.drift.max_rows) for s in (current, reference))
     judgements = compare(current, reference, config.drift)
     if fall := quality(config, champion, current):
         judgements.append(fall)
-    history = _show(config, folder, judgements, current, reference)
-    result = _result(judgements, current, reference, note)
-    return {**result, "inputs": inputs, "history": history}
+    history = _show(config, folder, judgements, current, reference, against)
+    return {**_result(judgements), "reference": against, "history": history}
 
 
 def compare(current: "Sample", reference: "Sample", config: DriftConfig) -> "list[Judgement]":
@@ -144,6 +161,7 @@ def _show(
     judgements: "list[Judgement]",
     current: "Sample",
     reference: "Sample",
+    against: str,
 ) -> list[dict[str, Any]]:
     """Write Evidently's page and add to workspace and history; return the history."""
     from tasks.drift_page import add_to_workspace, save_page, snapshot_of
@@ -160,7 +178,7 @@ def _show(
     add_to_workspace(config.home / "drift" / "workspace", config.name, snapshot, methods)
     entry = {
         "at": at.isoformat(timespec="seconds"),
-        "reference": reference.name,
+        "reference": against,
         "scores": {j.method: j.score / j.threshold for j in judgements},
     }
     with path.open("a", encoding="utf-8") as file:
@@ -168,9 +186,7 @@ def _show(
     return [*history, entry]
 
 
-def _result(
-    judgements: "list[Judgement]", current: "Sample", reference: "Sample", note: str
-) -> dict[str, Any]:
+def _result(judgements: "list[Judgement]") -> dict[str, Any]:
     """Return all judgements, and on top the one that is farthest above its threshold."""
     worst = max(judgements, key=lambda j: j.score / j.threshold)
     found = [j for j in judgements if j.drifted]
@@ -184,16 +200,13 @@ def _result(
         "metric": worst.method,
         "null_scores": worst.null_scores,
         "judgements": [j.to_json() for j in judgements],
-        "reference": reference.name,
-        "reference_rows": len(reference.vectors),
-        "current_rows": len(current.vectors),
-        "note": note + sentence,
+        "note": sentence,
     }
 
 
-def _not_judged(inputs: str, reference_rows: int, current_rows: int, note: str) -> dict[str, Any]:
+def _not_judged(note: str) -> dict[str, Any]:
     return {
-        "inputs": inputs,
+        "inputs": "",
         "judged": False,
         "drifted": False,
         "score": None,
@@ -202,8 +215,8 @@ def _not_judged(inputs: str, reference_rows: int, current_rows: int, note: str) 
         "null_scores": [],
         "judgements": [],
         "reference": "",
-        "reference_rows": reference_rows,
-        "current_rows": current_rows,
+        "reference_rows": 0,
+        "current_rows": 0,
         "note": note,
         "history": [],
     }

@@ -1,18 +1,15 @@
 """Tasks that run the teacher."""
 
-import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cube import steps
 from cube.config import Config
 from cube.data.corpus import Corpus
+from cube.teacher.vectors import Vectors
 from tasks.artifacts import Progress, publish_facts
-from tasks.common import out_of_memory, step
-
-if TYPE_CHECKING:
-    from cube.teacher.vectors import Vectors
-
-logger = logging.getLogger(__name__)
+from tasks.common import step
+from tasks.memory import halving
 
 
 @step(
@@ -39,17 +36,12 @@ def embed_corpus(config: Config, corpus: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _embed(config: Config, corpus: Corpus) -> "Vectors":
+def _embed(config: Config, corpus: Corpus) -> Vectors:
     """Embed, with batches half as large each time memory runs out; what is cached stays."""
-    from cube import steps
-
     progress = Progress("encoding-progress", "Texts encoded or found in the cache")
-    try:
-        return steps.embed(config, corpus, progress)
-    except out_of_memory():
-        size = config.teacher.batch_size // 2
-        if not size:
-            raise
-        logger.warning("out of memory: going on with teacher.batch_size=%d", size)
-    teacher = config.teacher.model_copy(update={"batch_size": size})
-    return _embed(config.model_copy(update={"teacher": teacher}), corpus)
+
+    def embed(batch_size: int) -> Vectors:
+        teacher = config.teacher.model_copy(update={"batch_size": batch_size})
+        return steps.embed(config.model_copy(update={"teacher": teacher}), corpus, progress)
+
+    return halving("teacher.batch_size", config.teacher.batch_size, embed)

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from cube import steps
 from cube.config import Config
+from cube.registry import Registry
 from tasks.artifacts import publish_facts, publish_markdown, publish_table, serve_hint
 from tasks.common import alone_in, open_run, step
 
@@ -16,8 +18,6 @@ from tasks.common import alone_in, open_run, step
 )
 def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
     """Return the verdict and the headline scores."""
-    from cube import steps
-
     opened = open_run(run)
     with alone_in(opened):
         values = steps.evaluate(opened)
@@ -49,8 +49,6 @@ def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
 )
 def publish_cube(run: dict[str, str]) -> dict[str, Any]:
     """Return version, path, champion and whether the version was promoted."""
-    from cube import steps
-
     result = steps.publish(open_run(run))
     publish_facts("registry", result, result["sentence"])
     return result
@@ -71,8 +69,6 @@ def promote_version(
         GateError: when the gate refuses it.
         ModelError: when there is no such version, or its files have changed.
     """
-    from cube.registry import Registry
-
     registry = Registry(config.home, config.name)
     previous = registry.champion()
     if against_the_gate:

@@ -1,14 +1,19 @@
 """Tasks that open a run and train its cube."""
 
+import functools
 import logging
 from pathlib import Path
 from typing import Any
 
-from cube.config import Config
+from cube import steps, storage
+from cube.config import Config, dump_config, load_config
 from cube.data.corpus import Corpus
-from cube.errors import ConfigError, DataError
+from cube.errors import DataError
+from cube.runs import Run
+from cube.teacher.vectors import Vectors
 from tasks.artifacts import Progress, publish_table
-from tasks.common import alone_in, open_run, out_of_memory, step
+from tasks.common import alone_in, open_run, step
+from tasks.memory import halving
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +27,6 @@ logger = logging.getLogger(__name__)
 def start_run(config: Config, corpus: dict[str, Any], vectors: dict[str, Any]) -> dict[str, str]:
     """Return folder and id of the run."""
     from cube import steps
-    from cube.teacher.vectors import Vectors
 
     matrix = Vectors(Path(vectors["folder"]), vectors["hits"], vectors["misses"])
     run = steps.start_run(config, Corpus(Path(corpus["folder"])), matrix)
@@ -48,31 +52,42 @@ def require_trained(run: dict[str, str]) -> None:
 )
 def train_cube_model(run: dict[str, str]) -> dict[str, Any]:
     """Return steps taken, best step and best validation score."""
-    from cube import steps
-
     opened = open_run(run)
     bar = Progress("training-progress", "Steps of the largest possible number")
-    total_steps = steps.training_budget(opened)
+    budget = functools.cache(steps.training_budget)  # brings torch: asked once there is a step
 
     def follow(event: dict[str, Any]) -> None:
         if event["event"] == "stage_end":
             logger.info("stage %(name)s: %(steps)d steps, ended by %(ended_by)s", event)
-        bar(event.get("step", event.get("last_step", 0)), total_steps)
+        bar(event.get("step", event.get("last_step", 0)), budget(opened))
 
-    try:
-        with alone_in(opened):
-            result = steps.train(opened, follow)
-    except out_of_memory() as error:
-        # A smaller batch would be another cube, as its answers are the negatives.
-        settings = opened.config.training
-        size = settings.micro_batch_size or settings.batch_size
-        raise ConfigError(
-            f"Out of memory with {size} rows at once ({error}). Try --set "
-            f"training.micro_batch_size={max(1, size // 2)}: the same cube, in less memory."
-        ) from error
-    rows = [
+    def train(rows: int) -> dict[str, Any]:
+        return steps.train(_with_rows(opened, rows), follow)
+
+    settings = opened.config.training
+    with alone_in(opened):
+        rows = settings.micro_batch_size or settings.batch_size
+        result = halving("training.micro_batch_size", rows, train)
+    stages = [
         {"stage": stage["name"], "steps": stage["steps"], "ended by": stage["ended_by"]}
         for stage in result["stages"]
     ]
-    publish_table("training", rows, f"Stages of the curriculum, {result['steps']} steps in all")
+    publish_table("training", stages, f"Stages of the curriculum, {result['steps']} steps in all")
     return {key: result[key] for key in ("steps", "best_step", "best_validation_mrr")}
+
+
+def _with_rows(run: Run, rows: int) -> Run:
+    """Return the run with so many rows computed at once: the same cube, in less memory.
+
+    Kept in its config, for the further trainings of its evaluation.
+
+    Raises:
+        ConfigError: when its objective needs a whole batch at once.
+    """
+    settings = run.config.training
+    if rows == (settings.micro_batch_size or settings.batch_size):
+        return run
+    path = run.folder / "config.yaml"
+    config = load_config(path, [f"training.micro_batch_size={rows}"])
+    storage.write_bytes(path, dump_config(config).encode())
+    return Run(run.folder)

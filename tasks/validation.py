@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cube import storage
+from cube.config import Config
+from cube.errors import ConfigError
+from cube.runs import Run, read_metrics
 from tasks.artifacts import publish_link, publish_markdown, publish_table
 from tasks.common import open_run, step
 
@@ -12,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
-
-    from cube.runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +103,6 @@ def validate_embeddings(run: dict[str, str]) -> dict[str, Any]:
 )
 def validate_curves(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, success, rows and the number of failed expectations."""
-    from cube.steps import read_metrics
-
     opened = open_run(run)
     events = read_metrics(opened)
 
@@ -115,12 +114,17 @@ def validate_curves(run: dict[str, str]) -> dict[str, Any]:
     return _check(opened, "curves", storage.digest_of(events), frame)
 
 
+def suite_of(config: Config, name: str) -> tuple[Path, str]:
+    """Return a suite's file and its text, "" where it is missing: loading it tells so."""
+    source = config.validation.suites.get(name, _SHIPPED / f"{name}.json")
+    return source, source.read_text("utf-8") if source.is_file() else ""
+
+
 def _check(
-    run: "Run", name: str, identity: str, make_frame: "Callable[[], pd.DataFrame]"
+    run: Run, name: str, identity: str, make_frame: "Callable[[], pd.DataFrame]"
 ) -> dict[str, Any]:
     """Check a frame against its suite, unless the same data met the same suite before."""
-    source = run.config.validation.suites.get(name, _SHIPPED / f"{name}.json")
-    text = source.read_text("utf-8") if source.is_file() else ""
+    source, text = suite_of(run.config, name)
     inputs = storage.digest_of([identity, text, run.config.validation.data_docs])
     done = run.read(f"validation/{name}.json")
     if done is not None and done["success"] and done["inputs"] == inputs:
@@ -134,6 +138,8 @@ def _check(
         logger.info("%s: none to validate", name)
         return {"suite": name, "success": True, "rows": 0, "warnings": 0}
     suite = load_suite(source)
+    if name != "pairs" and suite.quarantines:
+        raise ConfigError(f'Suite {source}: only the suite of pairs can "quarantine" rows.')
     folder = run.folder / "validation"
     docs = folder / "data_docs" / name if run.config.validation.data_docs else None
     result = validate(frame, suite, docs, folder / f"{name}-failing.jsonl")
@@ -156,7 +162,7 @@ def _summary(name: str, result: dict[str, Any]) -> dict[str, Any]:
     return {"suite": name, "success": True, "rows": result["rows"], "warnings": failed}
 
 
-def _write_page(run: "Run") -> Path:
+def _write_page(run: Run) -> Path:
     """Render the results that are there, first suite first."""
     from cube.report.page import render_page
 
@@ -174,7 +180,7 @@ def _write_page(run: "Run") -> Path:
     return path
 
 
-def _publish(run: "Run", name: str, result: dict[str, Any], page: Path) -> None:
+def _publish(run: Run, name: str, result: dict[str, Any], page: Path) -> None:
     from expectations import describe_failures
 
     rows = [

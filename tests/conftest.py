@@ -11,6 +11,8 @@ os.environ["DO_NOT_TRACK"] = "1"
 os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# Tasks called without Prefect log without a flow run, to a handler that would warn of it.
+os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"
 
 import json
 from pathlib import Path
@@ -19,6 +21,23 @@ import numpy as np
 import pytest
 
 from cube.config import Config, parse_config
+
+
+@pytest.fixture(scope="session")
+def prefect_server():
+    """A Prefect server with a database of its own, for the whole session.
+
+    Only one: a second would not hear of the events that the first one's client still sends.
+    """
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        # The thread of the heartbeat costs every flow run a second at its end.
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield
 
 
 def write_jsonl(path: Path, rows: list) -> Path:

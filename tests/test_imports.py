@@ -26,6 +26,6 @@ def test_help_loads_nothing_heavy():
     assert loaded_after(code).isdisjoint(OUTER + HEAVY)
 
 
-def test_the_steps_load_no_orchestrator_and_no_encoder():
-    modules = loaded_after("import cube.steps, cube.report.render")
-    assert modules.isdisjoint((*OUTER, "sentence_transformers", "transformers"))
+def test_steps_that_find_their_work_done_load_nothing_heavy():
+    modules = loaded_after("import cube.steps, cube.drift.compared, cube.report.render")
+    assert modules.isdisjoint(OUTER + HEAVY)

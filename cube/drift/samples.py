@@ -4,15 +4,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cube import steps
 from cube.config import Config
+from cube.data.corpus import Corpus
 from cube.data.splits import Split
 from cube.drift.judgement import Judgement
 from cube.drift.quality import Answered, judge_quality
 from cube.model import REFERENCE_ROWS, SavedCube, load_model
 from cube.registry import Registry
 from cube.runs import Run
-from cube.teacher.encoder import Teacher
+from cube.teacher.vectors import Vectors
 
 
 @dataclass(frozen=True)
@@ -20,63 +20,43 @@ class Sample:
     """Questions of one time.
 
     Attributes:
-        name: whose they are, and which: equal names are equal questions.
         vectors: shape (questions, dim).
         texts: the questions, in the same order; empty where they are not known any more.
         pairs: vectors of questions and answers, both of shape (pairs, dim).
     """
 
-    name: str
     vectors: np.ndarray
     texts: list[str] = field(default_factory=list)
     pairs: tuple[np.ndarray, np.ndarray] | None = None
 
 
-def recent_questions(config: Config) -> Sample:
-    """Return the distinct questions in data.recent, and the pairs they are part of.
+def load_champion(config: Config, version: str | None) -> SavedCube | None:
+    """Return the champion of that version, None where there is none."""
+    if version is None:
+        return None
+    return load_model(Registry(config.home, config.name).path(version))
 
-    Raises:
-        CubeError: when the files cannot be used.
-    """
-    corpus = steps.ingest(config, config.data.recent)
-    vectors = steps.embed(config, corpus)
+
+def recent_questions(config: Config, corpus: Corpus, vectors: Vectors) -> Sample:
+    """Return the distinct questions of the recent data, and the pairs they are part of."""
     rows = np.unique(corpus.questions)
     pairs = (vectors.rows(corpus.questions), vectors.rows(corpus.answers)) if len(rows) else None
     teacher = config.teacher
     if not len(rows) and teacher.query_prompt == teacher.passage_prompt:
         rows = np.arange(corpus.num_texts)  # bare texts: questions nobody has answered yet
-    return Sample(f"recent {vectors.digest}", vectors.rows(rows), corpus.texts(rows), pairs)
+    return Sample(vectors.rows(rows), corpus.texts(rows), pairs)
 
 
-def champion_of(config: Config) -> tuple[SavedCube | None, str]:
-    """Return the champion, or None and a note: there is none yet, or it has another teacher."""
-    registry = Registry(config.home, config.name)
-    version = registry.champion()
-    if version is None:
-        return None, "There is no champion yet. "
-    saved = load_model(registry.path(version))
-    if saved.config["fingerprints"] != Teacher(config.teacher).fingerprints:
-        return None, f"Champion {version} has another teacher. "
-    return saved, ""
-
-
-def reference_questions(
-    config: Config, champion: SavedCube | None, run: Run | None
-) -> Sample | None:
+def reference_questions(config: Config, champion: SavedCube | None, run: Run | None) -> Sample:
     """Return the champion's training questions, or without one those of the run itself."""
-    trained = run
-    name = f"training questions of {run.run_id}" if run is not None else ""
-    if champion is not None:
-        trained = run_of(config, champion)
-        name = f"champion {champion.folder.name}"
-        if trained is None:  # its run was pruned: a sample of vectors is kept with the model
-            return Sample(name, champion.reference())
-    if trained is None:
-        return None
+    trained = run if champion is None else run_of(config, champion)
+    if trained is None:  # the champion's run was pruned: a sample of vectors is kept with the model
+        assert champion is not None
+        return Sample(champion.reference())
     experiment = trained.experiment
     questions = np.unique(experiment.questions[experiment.splits == Split.TRAIN])
     rows = np.sort(np.random.default_rng(0).permutation(questions)[:REFERENCE_ROWS])
-    return Sample(name, experiment.gather(rows), trained.corpus.texts(rows))
+    return Sample(experiment.gather(rows), trained.corpus.texts(rows))
 
 
 def run_of(config: Config, champion: SavedCube) -> Run | None:
@@ -100,4 +80,4 @@ def sampled(sample: Sample, most: int) -> Sample:
     """Return at most so many of a sample's questions, the same ones every time."""
     rows = np.sort(np.random.default_rng(0).permutation(len(sample.vectors))[:most])
     texts = [sample.texts[row] for row in rows] if sample.texts else []
-    return Sample(sample.name, sample.vectors[rows], texts, sample.pairs)
+    return Sample(sample.vectors[rows], texts, sample.pairs)

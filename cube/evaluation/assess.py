@@ -4,13 +4,11 @@ Systems are gathered (cube, baselines, champion), judged on every slice, and set
 project wants to reach.
 """
 
-import logging
 from typing import Any
 
 import numpy as np
 from safetensors.torch import load_file
 
-from cube import storage
 from cube.config import CoreConfig
 from cube.data.splits import Split
 from cube.evaluation.advice import recommendations
@@ -32,7 +30,7 @@ from cube.evaluation.learning_curve import learning_curve
 from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import search
 from cube.evaluation.restoration import restoration
-from cube.evaluation.schema import validated
+from cube.evaluation.schema import FORMAT, validated
 from cube.evaluation.targets import all_targets, target_facts
 from cube.evaluation.views import embedding_map, movement
 from cube.lattice.core import Cube
@@ -44,32 +42,17 @@ from cube.teacher.encoder import Teacher
 from cube.training.dataset import TrainingSet
 from cube.training.in_run import core_of, side_training
 
-logger = logging.getLogger(__name__)
-
-FORMAT = 3
 _EXAMPLES = 10
 
 
-def evaluate(run: Run) -> dict[str, Any]:
-    """Judge the run's cube against baselines and champion; returns evaluation.json's content.
+def assess(run: Run, rival: str | None, inputs: str) -> dict[str, Any]:
+    """Judge the run's cube and write evaluation.json; returns its content.
 
-    An evaluation of the same cube against the same champion under the same settings is not made
-    twice.
+    Args:
+        run: a trained one.
+        rival: version of the champion, if there is one.
+        inputs: digest of all this depends on, kept so that it is not done twice.
     """
-    registry = Registry(run.config.home, run.config.name)
-    rival = registry.champion()
-    inputs = storage.digest_of(
-        {
-            "format": FORMAT,
-            "run": run.facts["digest"],
-            "evaluation": run.config.evaluation.model_dump(mode="json"),
-            "rival": None if rival == run.version else rival,
-        }
-    )
-    done = run.read("evaluation.json")
-    if done is not None and done["inputs"] == inputs:
-        logger.info("run %s is evaluated already against the same rivals", run.run_id)
-        return done
     config, experiment = run.config, run.experiment
     saved = load_model(run.folder / "model")
     systems = [cube_system("cube", "cube", saved.cube), *_baselines(run, saved.cube)]

@@ -1,11 +1,19 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from cube.errors import ConfigError, DataError
-from expectations import ExpectationError, describe_failures, load_suite, require_success, validate
+from expectations import (
+    ExpectationError,
+    describe_failures,
+    load_suite,
+    require_success,
+    rows_to_quarantine,
+    validate,
+)
 
 
 def good_pairs(count: int = 240) -> pd.DataFrame:
@@ -180,3 +188,50 @@ def test_every_shipped_suite_can_be_read(name):
     assert suite.name == name
     assert {e.get("severity") for e in suite.entries} <= {"critical", "warning", "info"}
     assert all(e["description"] for e in suite.entries)
+
+
+def test_rows_to_quarantine_are_all_that_fail_what_is_marked(tmp_path):
+    short = {**between("number", 10), "quarantine": True, "description": "Large enough."}
+    unmarked = between("number", 100)
+    suite = load_suite(suite_file(tmp_path, [unmarked, short]))
+    frame = pd.DataFrame({"row": range(3_000), "number": np.arange(3_000) % 1_000})
+    rows = rows_to_quarantine(frame, suite)
+    assert sorted(rows) == [i for i in range(3_000) if i % 1_000 < 10]
+    assert set(rows.values()) == {"suite mine: Large enough."}
+
+
+def test_nothing_is_quarantined_where_the_data_stops_the_run(tmp_path):
+    entry = {**between("number", 10), "quarantine": True, "severity": "critical"}
+    frame = pd.DataFrame({"row": range(20), "number": range(20)})
+    assert rows_to_quarantine(frame, load_suite(suite_file(tmp_path, [entry]))) == {}
+    entry["kwargs"]["mostly"] = 0.5
+    rows = rows_to_quarantine(frame, load_suite(suite_file(tmp_path, [entry])))
+    assert sorted(rows) == list(range(10))
+
+
+def test_only_expectations_of_rows_can_quarantine(tmp_path):
+    entry = {
+        "type": "expect_table_row_count_to_be_between",
+        "kwargs": {"min_value": 1},
+        "quarantine": True,
+    }
+    with pytest.raises(ConfigError, match="judges no single rows"):
+        load_suite(suite_file(tmp_path, [entry]))
+    with pytest.raises(ConfigError, match="true or false"):
+        load_suite(suite_file(tmp_path, [{**entry, "quarantine": "yes"}]))
+
+
+def between(column: str, least: int) -> dict:
+    """Return an expectation of a warning."""
+    return {
+        "type": "expect_column_values_to_be_between",
+        "kwargs": {"column": column, "min_value": least},
+        "severity": "warning",
+    }
+
+
+def suite_file(folder: Path, entries: list[dict]) -> Path:
+    """Write a suite named "mine"."""
+    path = folder / "mine.json"
+    path.write_text(json.dumps({"name": "mine", "expectations": entries}), "utf-8")
+    return path

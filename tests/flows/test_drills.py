@@ -5,9 +5,11 @@ Where the run ends, its model must be byte for byte the one of an undisturbed ru
 
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.servers import (
@@ -26,7 +28,15 @@ from tests.flows.drills import Drill, postgres, tmpfs
 
 pytestmark = pytest.mark.slow
 
-STEPS = ("Ingest data", "Embed corpus", "Validate pairs", "Train", "Evaluate", "Publish")
+STEPS = (
+    "Ingest data",
+    "Screen pairs",
+    "Embed corpus",
+    "Validate pairs",
+    "Train",
+    "Evaluate",
+    "Publish",
+)
 
 
 @pytest.fixture(scope="module")
@@ -151,15 +161,32 @@ def test_two_nights_at_once(drill, env, log):
     drill.whole("two")
 
 
-def test_cancelled_through_the_api(tmp_path, env, log):
+def test_cancelled_through_the_api(tmp_path, env, log, capsys):
     here = Drill(tmp_path / "project", env, training_steps=20_000)
-    with worker(env, log):
-        flow_run = here.start("cancelled")
-        here.wait_for_step(flow_run, "Train")
-        home = here.folder / "cancelled"
-        wait_for("a checkpoint", lambda: any(home.glob("runs/*/checkpoints/*.pt")))
+    home = here.folder / "cancelled"
+    with worker(env, log) as process:
+        # No checkpoint but the one that being cancelled writes.
+        flow_run = here.start("cancelled", "training.checkpoint_seconds=3600")
+        wait_for("a training", lambda: "validation" in metrics_of(home), seconds=300)
+        assert not any(home.glob("runs/*/checkpoints/*.pt"))
+        asked = time.monotonic()
         post(env, f"/flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+        wait_for("the end of its process", lambda: not children_of(process.pid), every_seconds=0.1)
+        stopped = time.monotonic() - asked
         wait_for_end(env, flow_run, "Cancelled", seconds=60)
+        with capsys.disabled():
+            sys.stdout.write(f"\ncancelled: process gone after {stopped:.1f} s\n")
+        assert any(home.glob("runs/*/checkpoints/*.pt"))
         time.sleep(30)  # the automations have had their chance to start it again
         assert state_of(env, flow_run)["name"] == "Cancelled"
         assert not any(home.glob("runs/*/training.json"))
+
+
+def metrics_of(home: Path) -> str:
+    """Return what the trainings of a home have written so far."""
+    return "".join(path.read_text("utf-8") for path in home.glob("runs/*/metrics.jsonl"))
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    """Return the processes that a worker has started for its runs."""
+    return psutil.Process(pid).children(recursive=True)

@@ -49,8 +49,8 @@ class Seen:
 
 
 def _names() -> list[str]:
-    return ["Ingest", "Embed", "Start", "Validate records", "Validate pairs", "Validate dialogues",
-            "Validate embeddings", "Watch", "Train", "Validate curves",
+    return ["Ingest", "Screen", "Embed", "Start", "Validate records", "Validate pairs",
+            "Validate dialogues", "Validate embeddings", "Watch", "Train", "Validate curves",
             "Evaluate", "Publish", "Report"]  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def test_bad_pairs_stop_the_flow_before_training(prefect_server, project):
     state = train_cube(str(project), overrides, return_state=True)
     assert state.is_failed()
     seen = Seen(state.state_details.flow_run_id)
-    assert list(seen.states()) == _names()[:5]
+    assert list(seen.states()) == _names()[:6]
     assert seen.states()["Validate pairs"] == "Failed"
     assert seen.flow_run.state.message.startswith("Nothing was trained: the pairs fail")
     failures = seen.artifacts["validation-pairs-failures"].data

@@ -1,12 +1,6 @@
-import os
-
-# Tasks called without Prefect log without a flow run, to a handler that would warn of it.
-os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"
-
 import pytest
 
 from cube.config import Config, parse_config
-from tests.flows.conftest import prefect_server  # noqa: F401 - a fixture
 
 
 @pytest.fixture

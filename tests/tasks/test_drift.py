@@ -21,7 +21,7 @@ def found(current: Sample, reference: Sample) -> set[str]:
 
 
 def vectors(rows: np.ndarray) -> Sample:
-    return Sample("", rows)
+    return Sample(rows)
 
 
 def halves_found(count: int, tries: int) -> list[set[str]]:
@@ -97,7 +97,7 @@ def teacher() -> Teacher:
 
 
 def encoded(teacher: Teacher, texts: list[str]) -> Sample:
-    return Sample("", teacher.encode(texts, "query"), texts)
+    return Sample(teacher.encode(texts, "query"), texts)
 
 
 def test_typos_and_another_language_are_drift_and_more_of_the_same_is_not(teacher):

@@ -8,14 +8,16 @@ import torch
 from prefect import flow
 
 from cube import steps, storage
-from cube.config import Config, dump_config
+from cube.config import Config, dump_config, load_config
 from cube.errors import ConfigError, DataError, ModelError
 from cube.runs import Run
+from cube.training.trainer import Trainer
 from tasks.common import alone_in, step
 from tasks.data import ingest_data
 from tasks.embedding import embed_corpus
 from tasks.evaluation import promote_version
-from tasks.training import require_trained, train_cube_model
+from tasks.memory import halving
+from tasks.training import require_trained, start_run, train_cube_model
 
 
 @pytest.fixture
@@ -26,15 +28,53 @@ def run(tiny_config: Config) -> dict[str, str]:
     return {"folder": str(folder), "id": "small-1"}
 
 
-@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
-def test_encoding_goes_on_with_smaller_batches(tiny_config, monkeypatch, error):
+OUT_OF_MEMORY = [
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 99 bytes"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_the_same_work_is_done_again_with_half_the_rows(error, caplog):
+    sizes = []
+
+    def work(size: int) -> str:
+        sizes.append(size)
+        if size > 16:
+            raise error
+        return "done"
+
+    assert halving("teacher.batch_size", 64, work) == "done"
+    assert sizes == [64, 32, 16]
+    assert "going on with teacher.batch_size=16" in caplog.text
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_what_never_fits_ends_with_a_sentence(error):
+    def work(size: int) -> None:
+        raise error
+
+    with pytest.raises(ConfigError, match=r"even with teacher\.batch_size=1"):
+        halving("teacher.batch_size", 64, work)
+
+
+def test_other_errors_are_no_reason_to_try_less():
+    def work(size: int) -> None:
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        halving("teacher.batch_size", 64, work)
+
+
+def test_encoding_goes_on_with_smaller_batches(tiny_config, monkeypatch):
     corpus = ingest_data.fn(tiny_config)
     sizes, embed = [], steps.embed
 
     def small_memory(config, corpus, progress=None):
         sizes.append(config.teacher.batch_size)
         if config.teacher.batch_size > 16:
-            raise error
+            raise MemoryError
         return embed(config, corpus, progress)
 
     monkeypatch.setattr(steps, "embed", small_memory)
@@ -42,24 +82,36 @@ def test_encoding_goes_on_with_smaller_batches(tiny_config, monkeypatch, error):
     assert sizes == [64, 32, 16]
 
 
-def test_encoding_that_never_fits_ends(tiny_config, monkeypatch):
-    def no_memory(*_):
-        raise MemoryError
-
-    monkeypatch.setattr(steps, "embed", no_memory)
+def test_training_goes_on_with_fewer_rows_at_once(tiny_config, monkeypatch):
     corpus = ingest_data.fn(tiny_config)
-    with pytest.raises(MemoryError):
-        embed_corpus.fn(tiny_config, corpus)
+    run = start_run.fn(tiny_config, corpus, embed_corpus.fn(tiny_config, corpus))
+    sizes, core_of = [], Trainer.train
+
+    def small_memory(trainer):
+        sizes.append(trainer.config.micro_batch_size)
+        if sizes[-1] is None or sizes[-1] > 256:
+            raise MemoryError
+        return core_of(trainer)
+
+    monkeypatch.setattr(Trainer, "train", small_memory)
+    assert train_cube_model.fn(run)["steps"] > 0
+    assert sizes == [None, 512, 256]
+    opened = Run(Path(run["folder"]))
+    assert opened.config.training.micro_batch_size == 256  # for the trainings of the evaluation
+    assert opened.config.training.identity() == tiny_config.training.identity()
 
 
-def test_training_without_memory_says_what_to_set(run, monkeypatch):
+def test_an_objective_over_whole_batches_says_that_it_cannot_take_fewer(run, monkeypatch):
     def no_memory(*_):
         raise MemoryError
 
-    monkeypatch.setattr(steps, "training_budget", lambda run: 1)
+    path = Path(run["folder"]) / "config.yaml"
+    config = load_config(path, ["training.symmetric_share=0.5"])
+    storage.write_bytes(path, dump_config(config).encode())
     monkeypatch.setattr(steps, "train", no_memory)
-    with pytest.raises(ConfigError, match=r"with 1024 rows .* training\.micro_batch_size=512"):
+    with pytest.raises(ConfigError, match="symmetric_share needs all questions"):
         train_cube_model.fn(run)
+    assert load_config(path) == config
 
 
 def test_a_run_that_is_not_trained_is_not_judged(run):

@@ -17,6 +17,7 @@ from tasks.common import forward_logs, may_pass
 from tasks.data import ingest_data
 from tasks.drift import watch_drift
 from tasks.embedding import embed_corpus
+from tasks.screening import screen_pairs
 from tasks.training import start_run
 from tasks.validation import validate_embeddings, validate_pairs
 from tests.conftest import write_jsonl
@@ -56,6 +57,44 @@ def test_a_suite_of_ones_own_rules(tiny_config, tmp_path):
         validate_pairs.fn(run)
     page = (Path(run["folder"]) / "validation" / "index.html").read_text("utf-8")
     assert "failed" in page
+
+
+def test_pairs_the_suite_turns_down_are_left_out(tiny_config, tmp_path, monkeypatch, caplog):
+    rows = [{"question": f"What is {i}?", "answer": f"It is {i}."} for i in range(60)]
+    rows[7]["answer"] = rows[7]["question"]
+    data = {
+        **tiny_config.data.model_dump(mode="json"),
+        "sources": [str(write_jsonl(tmp_path / "odd.jsonl", rows))],
+        "filters": {"question_equals_answer": False},
+    }
+    config = changed(tiny_config, data=data)
+    read = ingest_data.fn(config)
+    screened = screen_pairs.fn(config, read)
+    assert screened["left_out"] == 1
+    lines = (Path(screened["folder"]) / "quarantine.jsonl").read_text("utf-8").splitlines()
+    assert "A question is not its own answer" in lines[-1]
+    run = start_run.fn(config, screened, embed_corpus.fn(config, screened))
+    assert validate_pairs.fn(run)["rows"] == 59
+    assert len(Run(Path(run["folder"])).experiment.questions) == 59
+
+    def again(*_):
+        raise AssertionError("was screened before")
+
+    monkeypatch.setattr("expectations.rows_to_quarantine", again)
+    with caplog.at_level("INFO"):
+        assert screen_pairs.fn(config, read) == screened
+    assert "were screened before: 1 left out" in caplog.text
+
+
+def test_other_suites_quarantine_nothing(tiny_config, tmp_path):
+    suite = tmp_path / "strict.json"
+    suite.write_text(
+        '{"name": "strict", "expectations": [{"type": "expect_column_values_to_not_be_null", '
+        '"kwargs": {"column": "norm"}, "quarantine": true}]}'
+    )
+    run = prepare(changed(tiny_config, validation={"suites": {"embeddings": str(suite)}}))
+    with pytest.raises(ConfigError, match="only the suite of pairs"):
+        validate_embeddings.fn(run)
 
 
 def test_texts_are_escaped_on_the_page(tiny_config, tmp_path):

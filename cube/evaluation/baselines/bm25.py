@@ -1,6 +1,7 @@
 """BM25 on the texts: what a search engine without embeddings finds."""
 
 import itertools
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -69,6 +70,7 @@ class _Words:
 def _words(texts: list[str]) -> list[list[str]]:
     from bm25s import tokenize
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets DEBUG as it is imported
     words = tokenize(texts, stopwords=[], return_ids=False, show_progress=False)
     return cast(list[list[str]], words)
 

@@ -1,0 +1,47 @@
+"""What tasks do when memory runs out: the same work again, fewer rows at a time."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from cube.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+
+def halving(setting: str, size: int, work: Callable[[int], Value]) -> Value:
+    """Call `work` with a size, half as large each time memory runs out, and return its result.
+
+    Args:
+        setting: its name in the config, for the log.
+        size: rows at a time at first.
+        work: goes on where the last call stopped, or begins again.
+
+    Raises:
+        ConfigError: when memory runs out with a single row.
+    """
+    while True:
+        try:
+            return work(size)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # Outside of the block above, so that what the error held is free by now.
+        if size == 1:
+            raise ConfigError(
+                f"Out of memory even with {setting}=1 ({told}). Free memory, or run on a larger "
+                "machine."
+            )
+        size //= 2
+        logger.warning("out of memory (%s): going on with %s=%d", told, setting, size)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; of the processor's, torch says so in a plain RuntimeError."""
+    import torch
+
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "DefaultCPUAllocator" in str(error)
