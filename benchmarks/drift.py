@@ -25,7 +25,7 @@ _HALVES, _SIZES, _ROWS = 20, (30, 300, 3_000), 1_000
 
 def main() -> int:
     """Print a row a comparison; the exit code is 1 if any came out wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--same", type=Path, required=True)
     parser.add_argument("--other", type=Path, required=True)
     parser.add_argument("--json", type=Path, default=None)
@@ -92,8 +92,8 @@ def _compared(what: str, current: Sample, reference: Sample, expected: int = 1) 
 
 def _found(current: Sample, reference: Sample) -> set[str]:
     config = DriftConfig()
-    sides = (sampled(sample, config.max_rows) for sample in (current, reference))
-    return {j.method for j in compare(*sides, config) if j.drifted}
+    now, before = (sampled(sample, config.max_rows) for sample in (current, reference))
+    return {j.method for j in compare(now, before, config) if j.drifted}
 
 
 def _part(sample: Sample, rows: np.ndarray) -> Sample:

@@ -119,7 +119,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     """Judge the run's cube against baselines and champion; returns evaluation.json's content.
 
     An evaluation of the same cube against the same champion under the same settings is not made
-    twice.
+    twice, and stands when the cube has become the champion itself.
     """
     rival = Registry(run.config.home, run.config.name).champion()
     inputs = storage.digest_of(
@@ -127,13 +127,13 @@ def evaluate(run: Run) -> dict[str, Any]:
             "format": FORMAT,
             "run": run.facts["digest"],
             "evaluation": run.config.evaluation.model_dump(mode="json"),
-            "rival": None if rival == run.version else rival,
         }
     )
     done = run.read("evaluation.json")
     if done is not None and done["inputs"] == inputs:
-        logger.info("run %s is evaluated already against the same rivals", run.run_id)
-        return done
+        if rival in (done["champion"]["version"], run.version):
+            logger.info("run %s is evaluated already against the same rivals", run.run_id)
+            return done
     from cube.evaluation.assess import assess
 
     return assess(run, rival, inputs)

@@ -29,7 +29,7 @@ def run_all(config):
     return run
 
 
-def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog):
+def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog, monkeypatch):
     run = run_all(small_config)
     evaluation = json.loads((run.folder / "evaluation.json").read_text())
 
@@ -62,6 +62,14 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog)
     assert "trained already" in caplog.text
     assert "evaluated already" in caplog.text
     assert (run.folder / "model" / "model.safetensors").read_bytes() == weights
+
+    # An evaluation stands when its cube became the champion, not when another did.
+    with monkeypatch.context() as now:
+        now.setattr("cube.evaluation.assess.assess", lambda run, rival, inputs: {"rival": rival})
+        now.setattr(Registry, "champion", lambda registry: run.version)
+        assert steps.evaluate(again) == evaluation
+        now.setattr(Registry, "champion", lambda registry: "another")
+        assert steps.evaluate(again) == {"rival": "another"}
 
     reply = TextPipeline(run.folder / "model").ask("How do I reset my password?", count=2)
     answers, texts = reply.phrases, set(run.corpus.texts())
