@@ -130,10 +130,10 @@ def evaluate(run: Run) -> dict[str, Any]:
         }
     )
     done = run.read("evaluation.json")
-    if done is not None and done["inputs"] == inputs:
-        if rival in (done["champion"]["version"], run.version):
-            logger.info("run %s is evaluated already against the same rivals", run.run_id)
-            return done
+    same = done is not None and done["inputs"] == inputs
+    if same and rival in (done["champion"]["version"], run.version):
+        logger.info("run %s is evaluated already against the same rivals", run.run_id)
+        return done
     from cube.evaluation.assess import assess
 
     return assess(run, rival, inputs)
