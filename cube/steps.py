@@ -130,8 +130,11 @@ def evaluate(run: Run) -> dict[str, Any]:
         }
     )
     done = run.read("evaluation.json")
-    same = done is not None and done["inputs"] == inputs
-    if same and rival in (done["champion"]["version"], run.version):
+    if (
+        done is not None
+        and done["inputs"] == inputs
+        and rival in (done["champion"]["version"], run.version)
+    ):
         logger.info("run %s is evaluated already against the same rivals", run.run_id)
         return done
     from cube.evaluation.assess import assess
