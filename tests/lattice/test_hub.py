@@ -11,14 +11,7 @@ from cube.export.affine import affine_map
 from cube.lattice.core import Cube
 from cube.lattice.rules.hub import WithHub
 from cube.lattice.rules.update import WHOLE_EMBEDDING_SCALE
-
-
-def randomised(module):
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.normal_(0, 0.3, generator=generator)
-    return module
+from tests.lattice.weights import randomised
 
 
 @pytest.mark.parametrize("rule", ["planes", "cells", "axes"])

@@ -9,19 +9,12 @@ import torch
 from cube.config import CoreConfig
 from cube.lattice.core import Cube
 from cube.lattice.rules.planes import PlaneSweep
+from tests.lattice.weights import randomised
 
 OPTIONS = [
     {"gated": gated, "hidden": hidden, "channels": channels}
     for gated, hidden, channels in itertools.product((False, True), (0.0, 0.5), (1, 3))
 ]
-
-
-def randomised(module):
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.normal_(0, 0.3, generator=generator)
-    return module
 
 
 @pytest.mark.parametrize("options", OPTIONS)
