@@ -26,13 +26,14 @@ _HELD_OUT = 200
 def synthetic(folder: Path, pairs: int, dimension: int) -> TrainingSet:
     """Write random unit vectors as float16, a pair in two rows, and return them mapped."""
     path = folder / f"vectors-{pairs}.npy"
-    matrix = np.lib.format.open_memmap(path, "w+", np.float16, (2 * pairs, dimension))
-    generator = np.random.default_rng(0)
-    for start in range(0, len(matrix), 65_536):
-        block = generator.standard_normal((min(65_536, len(matrix) - start), dimension), np.float32)
-        matrix[start : start + len(block)] = block / np.linalg.norm(block, axis=1, keepdims=True)
-    matrix.flush()
-    del matrix
+    generator, shape = np.random.default_rng(0), (2 * pairs, dimension)
+    with path.open("wb") as file:  # not through a map, whose pages would count as ours
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, shape[0], 65_536):
+            block = generator.standard_normal((min(65_536, shape[0] - start), dimension), "f4")
+            block /= np.linalg.norm(block, axis=1, keepdims=True)
+            file.write(block.astype(np.float16).data)
     rows = np.arange(pairs)
     splits = np.full(pairs, Split.TRAIN, np.int8)
     splits[:_HELD_OUT] = Split.VALIDATION
