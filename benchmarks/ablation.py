@@ -39,6 +39,8 @@ DEFAULT = "default"
 _CELLS = ["core.rule=cells", "core.channels=4", "core.hidden=0.25"]
 GROUPS: dict[str, dict[str, list[str]]] = {
     "rules": {
+        "planes, no hub": ["core.hub=0"],
+        "planes, hub of 128": ["core.hub=128"],
         "planes, gated": ["core.gated=true"],
         "planes, 2 sweeps": ["core.sweeps=2"],
         "planes, 6 sweeps": ["core.sweeps=6"],
@@ -173,6 +175,7 @@ def run(options: argparse.Namespace) -> None:
     """Measure every set, print its table and write the JSON after each variant."""
     base = load_config(None, options.overrides).model_copy(update={"home": options.home})
     wanted, console = variants(options.groups, options.cross), Console(width=130)
+    wanted = {n: s for n, s in wanted.items() if not options.skip or options.skip not in n}
     results: dict[str, dict[str, Any]] = {}
     for bench_set in map(halve_validation, chosen_sets(options, base)):
         measured: dict[str, dict[str, Any]] = {}
@@ -212,6 +215,9 @@ def main() -> None:
     add_set_options(parser)
     parser.add_argument("--groups", type=_groups, default=list(GROUPS), help=", ".join(GROUPS))
     parser.add_argument("--cross", type=_groups, default=[], help="groups to combine")
+    parser.add_argument(
+        "--skip", default="", metavar="TEXT", help="variants with this in their name"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("var/bench/ablation.json"))
     try:
