@@ -203,7 +203,9 @@ class EmbeddingCache:
         try:
             self._inode = self.path.stat().st_ino
             db.execute("PRAGMA page_size = 16384")
-            db.execute("PRAGMA journal_mode = WAL")
+            # Of two that turn a new file to WAL at once one would be refused, without waiting.
+            with locked(self.path.with_name(f".{self.path.name}.opening")):
+                db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA cache_size = -32768")
             # Text ids are random, so every batch touches much of the index: write it back seldom.

@@ -56,6 +56,23 @@ def test_processes_that_overlap_store_each_text_once(tmp_path):
             np.testing.assert_array_equal(vector, vector_of(identity))
 
 
+def open_many(folder, barrier, count: int) -> None:
+    for i in range(count):
+        barrier.wait(60)
+        EmbeddingCache(folder / f"{i}.sqlite").close()
+
+
+def test_processes_that_create_one_file_at_once_all_open_it(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(3)
+    workers = [context.Process(target=open_many, args=(tmp_path, barrier, 60)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+
+
 def test_a_failed_write_stores_nothing(tmp_path):
     with EmbeddingCache(tmp_path / "c.sqlite") as cache:
         with pytest.raises(ValueError, match="longer"):
