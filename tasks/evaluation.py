@@ -91,10 +91,10 @@ def _baselines(values: dict[str, Any], headline: dict[str, Any]) -> list[dict[st
         rows.append(
             {
                 "system": values["systems"][name]["label"],
-                "MRR@10": round(scores[name]["mrr@10"], 3),
-                "Hit@1": round(scores[name]["hit@1"], 3),
-                "Hit@10": round(scores[name]["hit@10"], 3),
-                "cosine": "" if cosine is None else round(cosine, 3),
+                "MRR@10": f"{scores[name]['mrr@10']:.3f}",
+                "Hit@1": f"{scores[name]['hit@1']:.3f}",
+                "Hit@10": f"{scores[name]['hit@10']:.3f}",
+                "cosine": "" if cosine is None else f"{cosine:.3f}",
                 "cube minus it (MRR@10)": interval,
                 "parameters": values["systems"][name]["parameters"],
             }
