@@ -59,7 +59,7 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "4,096 more candidates": ["training.extra_candidates=4096"],
         "2 hard negatives": ["training.hard_negatives=2"],
         "near-duplicates masked": ["training.near_duplicate_cosine=0.95"],
-        "learned temperature": ["training.learn_temperature=true"],
+        "fixed temperature": ["training.learn_temperature=false"],
         "no cosine term": ["training.cosine_weight=0"],
         "squared distance": ["training.cosine_weight=0", "training.mse_weight=0.1"],
         "centred cosine": ["training.cosine_weight=0", "training.centred_cosine_weight=0.2"],

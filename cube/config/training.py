@@ -135,7 +135,7 @@ class TrainingConfig(Section):
         default=0.0, description="of the loss by which answers choose among questions"
     )
     learn_temperature: bool = Field(
-        default=False, description="whether the temperature is trained, from the one that is set"
+        default=True, description="whether the temperature is trained, from the one that is set"
     )
     extra_candidates: int = Field(
         default=0,
