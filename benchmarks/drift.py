@@ -25,7 +25,7 @@ _HALVES, _SIZES, _ROWS = 20, (30, 300, 3_000), 1_000
 
 def main() -> int:
     """Print a row a comparison; the exit code is 1 if any came out wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--same", type=Path, required=True)
     parser.add_argument("--other", type=Path, required=True)
     parser.add_argument("--json", type=Path, default=None)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.matrices import write_matrix
 from cube.config import Config, StageConfig, load_config
 from cube.data.splits import Split
 from cube.peak import peak_rss_bytes
@@ -26,14 +27,13 @@ _HELD_OUT = 200
 def synthetic(folder: Path, pairs: int, dimension: int) -> TrainingSet:
     """Write random unit vectors as float16, a pair in two rows, and return them mapped."""
     path = folder / f"vectors-{pairs}.npy"
-    generator, shape = np.random.default_rng(0), (2 * pairs, dimension)
-    with path.open("wb") as file:  # not through a map, whose pages would count as ours
-        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, shape[0], 65_536):
-            block = generator.standard_normal((min(65_536, shape[0] - start), dimension), "f4")
-            block /= np.linalg.norm(block, axis=1, keepdims=True)
-            file.write(block.astype(np.float16).data)
+    generator = np.random.default_rng(0)
+
+    def block(start: int, stop: int) -> np.ndarray:
+        rows = generator.standard_normal((stop - start, dimension), np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    write_matrix(path, (2 * pairs, dimension), np.float16, block)
     rows = np.arange(pairs)
     splits = np.full(pairs, Split.TRAIN, np.int8)
     splits[:_HELD_OUT] = Split.VALIDATION

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import machine
+from benchmarks.matrices import write_matrix
 from cube import storage
 from cube.config import CoreConfig, EvaluationConfig
 from cube.data.splits import Split
@@ -25,12 +26,10 @@ from cube.evaluation.experiment import Centre, Experiment
 from cube.lattice.core import Cube
 from cube.peak import peak_rss_bytes
 
-_BLOCK_ROWS = 16_384
-
 
 def main() -> None:
     """Run the benchmark, print a table and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--questions", type=int, default=10_000)
     parser.add_argument("--answers", type=int, default=100_000)
     parser.add_argument("--dimension", type=int, default=384)
@@ -72,13 +71,11 @@ def _experiment(questions: int, answers: int, dimension: int, folder: str) -> Ex
     """Write random vectors block by block and ask every question about a random answer."""
     generator = np.random.default_rng(0)
     path = Path(folder) / "vectors.npy"
-    shape = (questions + answers, dimension)
-    with path.open("wb") as file:  # not through a map, whose pages would count as ours
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, shape[0], _BLOCK_ROWS):
-            rows = min(_BLOCK_ROWS, shape[0] - start)
-            file.write(generator.standard_normal((rows, dimension), np.float32).data)
+
+    def block(start: int, stop: int) -> np.ndarray:
+        return generator.standard_normal((stop - start, dimension), np.float32)
+
+    write_matrix(path, (questions + answers, dimension), np.float32, block)
     # Test questions have one right answer each; training pairs put all the others into the bank.
     asked, rows = np.arange(questions), questions + np.arange(answers)
     zero = np.zeros(dimension, np.float32)

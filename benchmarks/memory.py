@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.matrices import BLOCK_ROWS, write_matrix
 from cube import storage
 from cube.config import CoreConfig, parse_config
 from cube.data.splits import Split
@@ -30,19 +31,16 @@ from cube.training.trainer import Trainer
 DIMENSION = 384
 VALIDATION_PAIRS = 1_000
 WARM_UP_STEPS = 20
-_BLOCK_ROWS = 1 << 16
 
 
 def write_vectors(path: Path, rows: int) -> None:
     """Write a matrix of distinct rows, a block at a time."""
-    block = np.random.default_rng(0).standard_normal((_BLOCK_ROWS, DIMENSION), np.float32)
-    block = block.astype(np.float16)
-    header = {"descr": "<f2", "fortran_order": False, "shape": (rows, DIMENSION)}
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, rows, _BLOCK_ROWS):
-            part = block[: rows - start]
-            file.write(np.roll(part, start // _BLOCK_ROWS, axis=1).data)
+    first = np.random.default_rng(0).standard_normal((BLOCK_ROWS, DIMENSION), np.float32)
+
+    def block(start: int, stop: int) -> np.ndarray:
+        return np.roll(first[: stop - start], start // BLOCK_ROWS, axis=1)
+
+    write_matrix(path, (rows, DIMENSION), np.float16, block)
 
 
 def measure(path: Path, steps: int) -> dict:
@@ -87,7 +85,7 @@ def _timed_steps(trainer: Trainer) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     """Measure every size and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--pairs", type=int, nargs="+", default=[10_000, 1_000_000, 5_000_000])
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--out", type=Path, default=Path("var/bench/memory.json"))

@@ -40,7 +40,7 @@ def read(queries: Path, answers: Path) -> TrainingSet:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--queries", type=Path)
     parser.add_argument("--answers", type=Path)
     parser.add_argument("--steps", type=int, default=150)

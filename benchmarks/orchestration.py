@@ -35,7 +35,7 @@ _GROWTH = 1.25  # allowed of memory, last night against the first settled one
 
 def main() -> int:
     """Print a row a night; the exit code is 1 if a limit of the first lines below is broken."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--nights", type=int, default=20)
     parser.add_argument("--config", type=Path, default=ROOT / "deployments/configs/demo.yaml")
     parser.add_argument("--json", type=Path, default=None)

@@ -130,7 +130,7 @@ def _wait_for_half_a_checkpoint(folder: Path, process) -> bool:
 
 def main() -> None:
     """Run and print the comparison; exit code 1 if a byte differs."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--stops", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("var/bench/resume.json"))

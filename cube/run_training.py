@@ -23,8 +23,9 @@ from cube.training.trainer import OnEvent
 def train_and_save(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
     """Train, write timings.json, model/ and training.json; returns the content of the last."""
     config = run.config
+    core = core_of(run)  # its trial is not timed: an epoch's time is computed from the training's
     started = time.perf_counter()
-    cube, result, profile = train_in(run, config.training, core_of(run), run.folder, on_event)
+    cube, result, profile = train_in(run, config.training, core, run.folder, on_event)
     seconds = time.perf_counter() - started
     run.write("timings.json", {**_timings(run, result, seconds), "profile": profile})
     _save(run, cube, result)

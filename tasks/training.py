@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 )
 def start_run(config: Config, corpus: dict[str, Any], vectors: dict[str, Any]) -> dict[str, str]:
     """Return folder and id of the run."""
-    from cube import steps
-
     matrix = Vectors(Path(vectors["folder"]), vectors["hits"], vectors["misses"])
     run = steps.start_run(config, Corpus(Path(corpus["folder"])), matrix)
     return {"folder": str(run.folder), "id": run.run_id}

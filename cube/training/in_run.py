@@ -102,11 +102,14 @@ def carry_over(previous: Run, run: Run) -> None:
     """
     if (run.folder / CHECKPOINTS).is_dir():
         return
-    run.write(SIZING, previous.read(SIZING))
+    never = ModelError(f"{previous.folder} was never trained: there is nothing to extend.")
+    if (sizing := previous.read(SIZING)) is None:
+        raise never
+    run.write(SIZING, sizing)
     ours, theirs = (_checkpoints(r, r.folder / CHECKPOINTS) for r in (run, previous))
     saved = theirs.load()
     if saved is None:
-        raise ModelError(f"{previous.folder} was never trained: there is nothing to extend.")
+        raise never
     state = saved["now"]
     if state["progress"]["stage"] == len(previous.config.training.stages):
         end = state["stage_ends"].pop()

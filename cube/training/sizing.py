@@ -8,11 +8,11 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from cube.config import CoreConfig, TrainingConfig
 from cube.training.dataset import TrainingSet
 from cube.training.trainer import Trainer
-from cube.training.validation import Validation
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,7 @@ def size_core(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -> 
     if core.rule != "planes" or data.num_pairs < MIN_PAIRS or len(data.validation) < 2:
         return Sizing(small)
     large = core.model_copy(update={"hub": max(1, data.dimension // HUB_SHARE)})
-    validation = Validation(data, training)
-    gains = _trial(large, training, data, validation) - _trial(small, training, data, validation)
+    gains = _trial(large, training, data) - _trial(small, training, data)
     gain, error = float(gains.mean()), float(gains.std(ddof=1) / len(gains) ** 0.5)
     chosen = large if gain > _SURE * error else small
     logger.info(
@@ -66,12 +65,15 @@ def size_core(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -> 
 
 
 def _trial(
-    core: CoreConfig, training: TrainingConfig, data: TrainingSet, validation: Validation
-) -> np.ndarray:
+    core: CoreConfig, training: TrainingConfig, data: TrainingSet
+) -> Float[np.ndarray, " questions"]:
+    """Return the reciprocal ranks of the validation questions after a short training."""
     stages = training.dialogue_alone().stages
     stage = next((stage for stage in stages if stage.answers), stages[-1])
     stage = stage.model_copy(update={"max_steps": min(TRIAL_STEPS, stage.max_steps)})
     alone = core.model_copy(update={"memory_pairs": 0})
     short = training.model_copy(update={"stages": [stage]})
-    cube, _ = Trainer(short, alone, data).train()
+    trainer = Trainer(short, alone, data)
+    cube, _ = trainer.train()
+    validation = trainer.validation
     return validation.reciprocal_ranks(cube.apply_to(validation.questions))

@@ -88,7 +88,7 @@ class Trainer:
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
         self._good = self.state.snapshot()  # what a divergence returns to
         self._batches = Prefetch(Batches(data, config, self.processes).load)
-        self._validation = Validation(data, config)
+        self.validation = Validation(data, config)
         self._interrupts = Interrupts()
         self._told_to_stop = False
         self._checkpoints = None
@@ -110,7 +110,7 @@ class Trainer:
             with self._checkpoints.opened(), self._interrupts:
                 self._run()
         self.cube.load_state_dict(self.state.best["weights"])
-        calibration = calibrate(self.cube, self.data, self.config, self._validation)
+        calibration = calibrate(self.cube, self.data, self.config, self.validation)
         return self.cube, result_of(self.state, self.epoch_steps, calibration)
 
     def run_steps(self, steps: int) -> None:
@@ -212,7 +212,7 @@ class Trainer:
         state = self.state
         with self.clock.part("validation"):
             averaged = Cube.from_state(self.data.dimension, self.cube.config, state.average)
-            mrr, restored = self.processes.from_first(lambda: self._validation.score(averaged))
+            mrr, restored = self.processes.from_first(lambda: self.validation.score(averaged))
         scores = {"validation_mrr": mrr, "validation_restored_cosine": restored}
         score = scores[self.config.selection_metric]
         if score > state.best["score"]:
