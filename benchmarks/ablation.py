@@ -31,8 +31,8 @@ from cube.errors import CubeError, DataError
 from cube.evaluation.metrics import score_slice
 from cube.evaluation.ranking import RetrievalTask
 from cube.evaluation.significance import paired_bootstrap
-from cube.training.sizing import size_core
 from cube.training.trainer import Trainer
+from cube.training.trials import run_trials, with_trials
 
 DEFAULT = "default"
 # Narrower than the rule's default, which costs over 200 times what planes do on a CPU.
@@ -57,8 +57,11 @@ GROUPS: dict[str, dict[str, list[str]]] = {
     },
     "objectives": {
         "4,096 more candidates": ["training.extra_candidates=4096"],
+        "no hard negatives": ["training.hard_negatives=0"],
         "2 hard negatives": ["training.hard_negatives=2"],
+        "8 hard negatives": ["training.hard_negatives=8"],
         "near-duplicates masked": ["training.near_duplicate_cosine=0.95"],
+        "products in float32": ["training.precision=float32"],
         "fixed temperature": ["training.learn_temperature=false"],
         "no cosine term": ["training.cosine_weight=0"],
         "squared distance": ["training.cosine_weight=0", "training.mse_weight=0.1"],
@@ -120,9 +123,10 @@ def measure(bench_set: BenchSet, config: Config, seeds: int) -> dict[str, Any]:
     experiment, task = bench_set.experiment, bench_set.task
     questions, bank = experiment.gather(task.questions), experiment.gather(task.bank)
     ranks, seconds, rollbacks, parameters = [], [], 0, 0
-    core = size_core(config.core, config.training, experiment.training_set).core
+    settings = config.core, config.training.dialogue_alone()
+    core, alone = with_trials(*settings, run_trials(*settings, experiment.training_set))
     for seed in range(seeds):
-        training = config.training.dialogue_alone().model_copy(update={"seed": seed})
+        training = alone.model_copy(update={"seed": seed})
         started = time.perf_counter()
         cube, result = Trainer(training, core, experiment.training_set).train()
         seconds.append(time.perf_counter() - started)

@@ -6,16 +6,18 @@
 How a set is laid out stands in `benchmarks.sets`. Every test question is ranked against all
 distinct answers of the test part by one scorer. Whatever is random is trained once a seed; a
 question's score is its mean over seeds, and the interval of a difference is a paired bootstrap over
-the questions. The cube has its default settings; every rival trained by gradient may choose its
-learning rate on validation. Two controls tell what the cube's core adds from what its memory of
-training pairs adds. Other trainers take part where `make peers` has installed them.
+the questions. The cube has its default settings, which leave some choices to short trials on
+validation; every rival trained by gradient may choose its learning rate and whether it learns from
+hard negatives by whole trainings on validation. Two controls tell what the cube's core adds from
+what its memory of training pairs adds. Other trainers take part where `make peers` has installed
+them.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +36,11 @@ from cube.evaluation.baselines.trained import RULES, rival_core
 from cube.evaluation.evaluate import score_system
 from cube.evaluation.significance import paired_bootstrap
 from cube.lattice.core import Cube
-from cube.training.sizing import size_core
 from cube.training.trainer import Trainer
+from cube.training.trials import run_trials, with_trials
 
-RATES = (1e-3, 3e-3, 1e-2)  # a rival may choose among these; the cube's own is one of them
+# A rival may choose among these; the cube's own are among them.
+RATES, HARD_NEGATIVES = (1e-3, 3e-3, 1e-2), (0, 2)
 # Controls that tell what the core adds from what the memory of training pairs adds.
 CONTROLS = {
     "core_alone": "cube without its memory",
@@ -55,6 +58,7 @@ class Score:
     parameters: int
     seconds: float = 0.0  # of one training; of choosing the dials where nothing is trained
     rate: float | None = None
+    hard_negatives: int | None = None
     remembered: int = 0  # training pairs kept beside the parameters, by the last seed
     by_seed: list[np.ndarray] = field(default_factory=list)  # reciprocal ranks, one array a seed
 
@@ -79,10 +83,11 @@ class Measurement:
 
     def __init__(self, bench_set: BenchSet, config: Config, only: set[str] | None):
         self.set = bench_set
-        self.training = config.training.dialogue_alone()
+        settings = config.core, config.training.dialogue_alone()
         started = time.perf_counter()
-        self.sizing = size_core(config.core, self.training, bench_set.experiment.training_set)
-        self.sizing_seconds = time.perf_counter() - started
+        self.trials = run_trials(*settings, bench_set.experiment.training_set)
+        self.core, self.training = with_trials(*settings, self.trials)
+        self._trial_seconds = time.perf_counter() - started
         self.scores: dict[str, Score] = {}
         self._only = only
         experiment, task = bench_set.experiment, bench_set.task
@@ -96,7 +101,12 @@ class Measurement:
         return self._only is None or bool(self._only & set(names))
 
     def add(
-        self, system: AnySystem, seconds: float, rate: float | None = None, remembered: int = 0
+        self,
+        system: AnySystem,
+        seconds: float,
+        training: TrainingConfig | None = None,
+        remembered: int = 0,
+        rate: float | None = None,
     ) -> None:
         """Score a system, once more if it is known from another seed."""
         if system.name != "cube" and not self.wants(system.name):
@@ -106,6 +116,9 @@ class Measurement:
         known.by_seed.append(scored.reciprocal_ranks)
         known.seconds += (seconds - known.seconds) / len(known.by_seed)
         known.rate, known.remembered = rate, remembered
+        if training is not None:
+            known.rate = training.stages[-1].learning_rate
+            known.hard_negatives = int(training.hard_negatives)
 
     def closed_forms(self) -> None:
         """Add the baselines that need no gradient."""
@@ -120,11 +133,11 @@ class Measurement:
 
     def trained(self, seeds: int) -> None:
         """Add the cube and the rivals trained as it is."""
-        core = self.sizing.core
+        core = self.core
         for seed in range(seeds):
             cube, _, seconds = self._train(self.training, core, seed)
-            seconds += self.sizing_seconds
-            self.add(cube_system("cube", "cube", cube), seconds, remembered=_remembered(cube))
+            seconds += self._trial_seconds
+            self.add(cube_system("cube", "cube", cube), seconds, self.training, _remembered(cube))
         untrained = Cube(self.set.experiment.training_set.dimension, core)
         cores = {rule: rival_core(untrained, rule) for rule in RULES}
         cores["core_alone"] = core.model_copy(update={"memory_pairs": 0})
@@ -133,19 +146,20 @@ class Measurement:
         )
         for name, label in TRAINED.items():
             if self.wants(name):
-                rates = (None,) if name == "core_alone" else RATES
-                self._rival(name, label, cores[name], rates, seeds)
+                self._rival(name, label, cores[name], seeds, chooses=name != "core_alone")
 
-    def _rival(
-        self, name: str, label: str, core: CoreConfig, rates: Sequence[float | None], seeds: int
-    ) -> None:
-        """Train at the rate that is best on validation with the first seed; None: the default."""
-        first = {rate: self._train(_at_rate(self.training, rate), core, 0) for rate in rates}
-        rate = max(rates, key=lambda rate: first[rate][1])
+    def _rival(self, name: str, label: str, core: CoreConfig, seeds: int, chooses: bool) -> None:
+        """Train a rival with what ranks best on validation with the first seed."""
+        choices = [self.training]
+        if chooses:
+            choices = [
+                _with(self.training, rate, hard) for rate, hard in product(RATES, HARD_NEGATIVES)
+            ]
+        first = [self._train(training, core, 0) for training in choices]
+        best = max(range(len(first)), key=lambda i: first[i][1])
         for seed in range(seeds):
-            training = _at_rate(self.training, rate)
-            rival, _, seconds = self._train(training, core, seed) if seed else first[rate]
-            self.add(cube_system(name, label, rival), seconds, rate, _remembered(rival))
+            rival, _, seconds = self._train(choices[best], core, seed) if seed else first[best]
+            self.add(cube_system(name, label, rival), seconds, choices[best], _remembered(rival))
 
     def _train(
         self, training: TrainingConfig, core: CoreConfig, seed: int
@@ -162,7 +176,7 @@ class Measurement:
             for seed in range(seeds):
                 rate = self.scores[peer.name].rate if seed else None
                 found = peers.train(python, peer, self.set.experiment, seed, rate)
-                self.add(found.system, found.seconds, found.rate)
+                self.add(found.system, found.seconds, rate=found.rate)
 
 
 def _known() -> str:
@@ -173,11 +187,9 @@ def _remembered(cube: Cube) -> int:
     return 0 if cube.memory is None else len(cube.memory)
 
 
-def _at_rate(training: TrainingConfig, rate: float | None) -> TrainingConfig:
-    if rate is None:
-        return training
+def _with(training: TrainingConfig, rate: float, hard_negatives: int) -> TrainingConfig:
     stages = [stage.model_copy(update={"learning_rate": rate}) for stage in training.stages]
-    return training.model_copy(update={"stages": stages})
+    return training.model_copy(update={"stages": stages, "hard_negatives": hard_negatives})
 
 
 def to_json(scores: dict[str, Score], config: Config) -> dict[str, dict]:
@@ -198,6 +210,7 @@ def to_json(scores: dict[str, Score], config: Config) -> dict[str, dict]:
             "remembered_pairs": known.remembered,
             "seconds": known.seconds,
             "learning_rate": known.rate,
+            "hard_negatives": known.hard_negatives,
             "cube_minus": None if name == "cube" else interval.to_json(),
         }
     return values
@@ -248,10 +261,7 @@ def run(options: argparse.Namespace) -> None:
             "questions": len(task),
             "bank": len(task.bank),
             "seeds": options.seeds,
-            "sizing": {
-                "gain": measurement.sizing.gain,
-                "core": measurement.sizing.core.model_dump(mode="json"),
-            },
+            "trials": [asdict(trial) for trial in measurement.trials],
             "interval": "paired bootstrap over questions, scores averaged over seeds",
             "systems": systems,
         }

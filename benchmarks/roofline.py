@@ -21,34 +21,32 @@ _LEFT = {  # position of the left factor among the arguments
 class _Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
-        self.shapes: list[tuple[torch.Size, torch.Size]] = []
+        self.factors: list[tuple[torch.Size, torch.Size, torch.dtype]] = []
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         if func in _LEFT:
             left = _LEFT[func]
-            self.shapes.append((args[left].shape, args[left + 1].shape))
+            self.factors.append((args[left].shape, args[left + 1].shape, args[left].dtype))
         return func(*args, **(kwargs or {}))
 
 
 class MatrixProducts:
     """Products of contiguous matrices of the recorded shapes, into memory that is there already."""
 
-    def __init__(self, work: Callable[[], Any]):
+    def __init__(self, work: Callable[[], Any], dtype: torch.dtype | None = None):
+        """Record the products of some work, and prepare them in its types or in one for all."""
         with _Recorder() as recorder:
             work()
-        self.shapes = recorder.shapes
-        self._factors = [(torch.randn(left), torch.randn(right)) for left, right in self.shapes]
-        self._results = [left @ right for left, right in self._factors]
-
-    @property
-    def operations(self) -> int:
-        """Multiplications and additions of one run."""
-        return sum(2 * left.numel() * right[-1] for left, right in self.shapes)
+        self.factors = [
+            (torch.randn(left).to(dtype or own), torch.randn(right).to(dtype or own))
+            for left, right, own in recorder.factors
+        ]
+        self._results = [left @ right for left, right in self.factors]
 
     @torch.inference_mode()
     def __call__(self) -> None:
         """Run them all once."""
-        for (left, right), result in zip(self._factors, self._results, strict=True):
+        for (left, right), result in zip(self.factors, self._results, strict=True):
             torch.matmul(left, right, out=result)

@@ -7,9 +7,10 @@ hits both sides, and the best of the repeats counts. Three ways of training are 
 unit vectors at one batch size:
 
 - cube: the default cube in the project's trainer, batches drawn and gathered, false negatives
-  masked, weights averaged;
-- dense: a dense residual map in a plain PyTorch loop over tensors in memory, with the same loss;
-- roofline: the matrix products of the cube's step alone, see `benchmarks.roofline`.
+  masked, weights averaged; and a dense residual map in the same trainer;
+- dense: that map in a plain PyTorch loop over tensors in memory, float32, with the same loss;
+- roofline: the matrix products of the cube's step alone, see `benchmarks.roofline`, in the types
+  the cube multiplies in, and in float32.
 
 `make peers` adds the trainers of sentence-transformers and LlamaIndex, timed by their own training
 call. The epoch over many pairs runs in a process of its own, whose peak memory is VmHWM.
@@ -29,28 +30,31 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
 from benchmarks import peers
 from benchmarks.epoch import dialogue_stage, synthetic
 from benchmarks.machine import machine
 from benchmarks.roofline import MatrixProducts
 from cube import storage
-from cube.config import Config, load_config
+from cube.config import Config, CoreConfig, load_config
 from cube.errors import CubeError
 from cube.lattice.core import Cube
 from cube.lattice.memory import Memory
+from cube.training.batches import PairBatch
 from cube.training.dataset import TrainingSet
-from cube.training.objectives import contrastive_loss, cosine_loss, same_answer_mask
+from cube.training.loss import answering_loss
+from cube.training.objectives import same_answer_mask
 from cube.training.trainer import Trainer
 
 Action = Callable[[], object]
 _TIMED_STEPS = 5  # a turn
 
 
-def cube_training(config: Config, data: TrainingSet) -> Action:
+def cube_training(config: Config, core: CoreConfig, data: TrainingSet) -> Action:
     """Return some steps of the project's trainer."""
     stage = dialogue_stage(config, 1_000_000)
-    trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), config.core, data)
+    trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), core, data)
     return lambda: trainer.run_steps(_TIMED_STEPS)
 
 
@@ -68,9 +72,12 @@ def dense_training(config: Config, data: TrainingSet) -> Action:
             rows = torch.randperm(data.num_pairs)[:batch]
             predictions, targets = x[rows], y[rows]
             predictions = predictions + dense(predictions)
+            logits = normalize(predictions, dim=-1) @ normalize(targets, dim=-1).T
             mask = same_answer_mask(rows, rows)
-            loss = contrastive_loss(predictions, targets, mask, training.temperature)
-            loss = loss + training.cosine_weight * cosine_loss(predictions, targets)
+            logits = (logits / training.temperature).masked_fill(mask, -torch.inf)
+            loss = cross_entropy(logits, torch.arange(batch))
+            far = 1 - cosine_similarity(predictions, targets, dim=-1).mean()
+            loss = loss + training.cosine_weight * far
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -78,16 +85,21 @@ def dense_training(config: Config, data: TrainingSet) -> Action:
     return steps
 
 
-def rooflines(config: Config, data: TrainingSet, batch: int) -> tuple[Action, Action]:
+def rooflines(config: Config, data: TrainingSet, batch: int) -> dict[str, Action]:
     """Return the matrix products of some steps of training and of inference."""
     cube = Cube(data.dimension, config.core)
     x = torch.from_numpy(data.gather(data.questions[:batch]))
     y = torch.from_numpy(data.gather(data.answers[:batch]))
-    mask = torch.zeros(batch, batch, dtype=torch.bool)
-    temperature = config.training.temperature
-    training = MatrixProducts(lambda: contrastive_loss(cube(x), y, mask, temperature).backward())
-    applying = MatrixProducts(lambda: cube(x))
-    return repeat(training), repeat(applying)
+    pairs = PairBatch(x, y, torch.zeros(batch, batch, dtype=torch.bool))
+
+    def step() -> None:
+        answering_loss(cube, pairs, config.training).backward()
+
+    return {
+        "training": repeat(MatrixProducts(step)),
+        "training in float32": repeat(MatrixProducts(step, torch.float32)),
+        "inference": repeat(MatrixProducts(lambda: cube(x))),
+    }
 
 
 def repeat(action: Action) -> Action:
@@ -162,7 +174,7 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         folder = Path(name)
         data = synthetic(folder, options.pairs, options.dimension)
         batch = min(config.training.batch_size, data.num_pairs)
-        training_roofline, inference_roofline = rooflines(config, data, batch)
+        roofline = rooflines(config, data, batch)
         cube, dense = Cube(options.dimension, config.core), dense_map(options.dimension)
         kept = slice(config.core.memory_pairs)
         q, a = data.gather(data.questions[kept]), data.gather(data.answers[kept])
@@ -170,15 +182,17 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         remembering = Cube(options.dimension, config.core, memory)
         block = data.gather(data.questions[:batch])
         training = {
-            "cube": cube_training(config, data),
+            "cube": cube_training(config, config.core, data),
+            "dense in the trainer": cube_training(config, CoreConfig(rule="dense"), data),
             "dense": dense_training(config, data),
-            "roofline": training_roofline,
+            "roofline": roofline["training"],
+            "roofline in float32": roofline["training in float32"],
         }
         applying = {
             "cube": repeat(lambda: cube.apply_to(block)),
             "cube with memory": repeat(lambda: remembering.apply_to(block)),
             "dense": repeat(lambda: dense(block)),
-            "roofline": inference_roofline,
+            "roofline": roofline["inference"],
         }
         samples = batch * _TIMED_STEPS
         results: dict[str, Any] = {

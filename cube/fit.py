@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cube.config import Config, CoreConfig, EvaluationConfig, SplitConfig
+from cube.config import Config, CoreConfig, EvaluationConfig, SplitConfig, TrainingConfig
 from cube.data.splits import Split, assign_splits, slice_pairs
 from cube.data.vector_files import read_vectors
 from cube.errors import DataError, ModelError
@@ -29,8 +29,8 @@ from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, SavedCube, save_model
 from cube.report.card import model_card
-from cube.training.sizing import size_core
 from cube.training.trainer import OnEvent, Trainer
+from cube.training.trials import run_trials, with_trials
 
 __all__ = ["apply_model", "evaluate_vectors", "fit_vectors", "read_vectors"]
 
@@ -148,9 +148,10 @@ def fit_vectors(
             )
         check_leaks(find_leaks(experiment), config.evaluation.max_leaked_share)
         data = experiment.training_set
-        core = size_core(config.core, config.training, data).core
-        cube, result = Trainer(config.training, core, data, on_event=on_event).train()
-        values = _judge(experiment, cube, config)
+        trials = run_trials(config.core, config.training, data)
+        core, training = with_trials(config.core, config.training, trials)
+        cube, result = Trainer(training, core, data, on_event=on_event).train()
+        values = _judge(experiment, cube, training, config.evaluation)
         refuse_shuffled(values["verdict"], check_labels(look_ahead(experiment)))
         trained_on = {"pairs": int(counts[Split.TRAIN]), "best_step": result.best_step}
         reference = experiment.reference_questions(REFERENCE_ROWS)
@@ -167,13 +168,15 @@ def fit_vectors(
     return values
 
 
-def _judge(experiment: Experiment, cube: Cube, config: Config) -> dict[str, Any]:
+def _judge(
+    experiment: Experiment, cube: Cube, training: TrainingConfig, config: EvaluationConfig
+) -> dict[str, Any]:
     def train(core: CoreConfig) -> Cube:
-        return Trainer(config.training, core, experiment.training_set).train()[0]
+        return Trainer(training, core, experiment.training_set).train()[0]
 
     systems = [cube_system("cube", "cube", cube), *all_baselines(experiment, cube, train)]
-    judged = judge_systems(experiment, systems, config.evaluation)
-    return to_json(judged, experiment, config.evaluation)
+    judged = judge_systems(experiment, systems, config)
+    return to_json(judged, experiment, config)
 
 
 def evaluate_vectors(

@@ -14,7 +14,7 @@ from cube.peak import peak_rss_bytes
 from cube.report.card import model_card
 from cube.runs import Run
 from cube.teacher.encoder import Teacher
-from cube.training.in_run import core_of, train_in
+from cube.training.in_run import settings_of, train_in
 from cube.training.result import TrainingResult
 from cube.training.speed import speedup_over_plain_loop
 from cube.training.trainer import OnEvent
@@ -22,10 +22,9 @@ from cube.training.trainer import OnEvent
 
 def train_and_save(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
     """Train, write timings.json, model/ and training.json; returns the content of the last."""
-    config = run.config
-    core = core_of(run)  # its trial is not timed: an epoch's time is computed from the training's
+    core, training = settings_of(run)  # trials are not timed, as an epoch's time is computed
     started = time.perf_counter()
-    cube, result, profile = train_in(run, config.training, core, run.folder, on_event)
+    cube, result, profile = train_in(run, training, core, run.folder, on_event)
     seconds = time.perf_counter() - started
     run.write("timings.json", {**_timings(run, result, seconds), "profile": profile})
     _save(run, cube, result)
@@ -34,13 +33,13 @@ def train_and_save(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
 
 
 def _timings(run: Run, result: TrainingResult, seconds: float) -> dict[str, Any]:
-    config = run.config
+    core, training = settings_of(run)
     data = run.experiment.training_set
     return {
         "training_seconds": seconds,
         "epoch_seconds": seconds / max(1, result.steps) * result.steps_per_epoch,
         "peak_rss_gb": peak_rss_bytes() / 1e9,
-        "speedup": speedup_over_plain_loop(config.training, core_of(run), data),
+        "speedup": speedup_over_plain_loop(training, core, data),
     }
 
 

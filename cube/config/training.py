@@ -142,11 +142,11 @@ class TrainingConfig(Section):
         ge=0,
         description="training answers drawn at each step to choose among, beside the batch's own",
     )
-    hard_negatives: int = Field(
-        default=0,
-        ge=0,
-        le=100,
-        description="of every question: the teacher's first wrong answers, to choose among as well",
+    hard_negatives: int | Literal["auto"] = Field(
+        default="auto",
+        union_mode="left_to_right",
+        description="of every question: the teacher's first wrong answers, to choose among as "
+        "well; auto: 2 where a short trial gains by them, else none",
     )
     near_duplicate_cosine: float | None = Field(
         default=None,
@@ -198,8 +198,10 @@ class TrainingConfig(Section):
         ge=1,
         description="rows computed at once; the batch's gradient is the same, its memory is not",
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="of the core's arithmetic; losses and weights are float32"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="of the factors of matrix products; sums, losses and weights are float32; "
+        "auto: bfloat16 on a processor that multiplies it",
     )
     processes: int = Field(
         default=1, ge=1, le=256, description="that share every batch, on this machine"
@@ -243,6 +245,13 @@ class TrainingConfig(Section):
         """
         stages = [stage for stage in self.stages if not stage.restores]
         return self.model_copy(update={"stages": stages or self.stages})
+
+    @field_validator("hard_negatives")
+    @classmethod
+    def _hard_negatives_are_few(cls, hard_negatives: int | str):
+        if isinstance(hard_negatives, int) and not 0 <= hard_negatives <= 100:
+            raise ValueError("between 0 and 100, or auto")
+        return hard_negatives
 
     @model_validator(mode="after")
     def _symmetric_loss_sees_all_questions(self) -> "TrainingConfig":

@@ -40,7 +40,7 @@ from cube.runs import Run
 from cube.teacher.context import combine_turns
 from cube.teacher.encoder import Teacher
 from cube.training.dataset import TrainingSet
-from cube.training.in_run import core_of, side_training
+from cube.training.in_run import settings_of, side_training
 
 _EXAMPLES = 10
 
@@ -157,7 +157,8 @@ def _learning_curve(run: Run, judged: Judged) -> dict[str, Any] | None:
 
     def score(data: TrainingSet, share: float) -> np.ndarray:
         folder = run.folder / "learning_curve" / f"{share:g}"
-        cube = side_training(run, config.training, core_of(run), folder, data)
+        core, training = settings_of(run)
+        cube = side_training(run, training, core, folder, data)
         system = cube_system("cube", "cube", cube)
         return score_systems(run.experiment, [system], name)["cube"].reciprocal_ranks
 
@@ -194,7 +195,7 @@ def _texts(run: Run, judged: Judged) -> dict[int, str]:
 
 def _baselines(run: Run, cube: Cube) -> list[AnySystem]:
     """Tune all baselines; rival maps are trained to answer alone, which ranks best."""
-    training = run.config.training.dialogue_alone()
+    training = settings_of(run)[1].dialogue_alone()
 
     def train(core: CoreConfig) -> Cube:
         return side_training(run, training, core, run.folder / "baselines" / core.rule)
@@ -208,8 +209,9 @@ def _stability(run: Run, judged: Judged) -> dict[str, Any]:
     mrr = [float(judged.scores[judged.headline]["cube"].reciprocal_ranks.mean())]
     for i in range(1, config.evaluation.extra_seeds + 1):
         seed = config.training.seed + i
-        training = config.training.model_copy(update={"seed": seed})
-        cube = side_training(run, training, core_of(run), run.folder / "seeds" / str(seed))
+        core, training = settings_of(run)
+        training = training.model_copy(update={"seed": seed})
+        cube = side_training(run, training, core, run.folder / "seeds" / str(seed))
         system = cube_system("cube", "cube", cube)
         scores = score_systems(experiment, [system], judged.headline)["cube"]
         mrr.append(float(scores.reciprocal_ranks.mean()))

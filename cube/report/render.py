@@ -94,7 +94,7 @@ def _sections(run: Run, evaluation: dict[str, Any]) -> dict[str, Any]:
         "targets": targets_section(evaluation["targets"]),
         "outlook": outlook_section(evaluation),
         "training": training_section(
-            training, read_metrics(run), config.training, run.read("sizing.json")
+            training, read_metrics(run), config.training, run.read("trials.json")
         ),
         "similarities": similarities_section(evaluation),
         "confidence": confidence_section(evaluation),

@@ -28,15 +28,15 @@ class Candidates:
     def __init__(self, data: TrainingSet, config: TrainingConfig):
         """Mine hard negatives, if any are asked for; that ranks every question against the bank."""
         self._data, self._config = data, config
-        self._more = config.extra_candidates > 0 or config.hard_negatives > 0
+        # What is still to be chosen is none.
+        hard = 0 if config.hard_negatives == "auto" else config.hard_negatives
+        self._more = config.extra_candidates > 0 or hard > 0
         self._bank = np.unique(data.answers)
         self.centre = self._mean() if config.centred_cosine_weight else None
         if self._more:
             order = np.lexsort((data.answers, data.questions))
             self._known = data.questions[order], data.answers[order]
-        if config.hard_negatives:
-            self._asked = np.unique(data.questions)
-            self._mined = self._mine(config.hard_negatives)
+        self._mined = self._mine(np.unique(data.questions), hard) if hard else None
 
     def of(
         self, questions: Int[np.ndarray, " batch"], answers: Int[np.ndarray, " batch"], step: int
@@ -64,10 +64,11 @@ class Candidates:
         return generator.choice(self._bank, count, replace=False, shuffle=False)
 
     def _hard(self, questions: np.ndarray) -> np.ndarray:
-        if not self._config.hard_negatives:
+        if self._mined is None:
             return self._bank[:0]
-        mined = self._mined[np.searchsorted(self._asked, questions)]
-        return mined[mined >= 0]
+        asked, mined = self._mined
+        found = mined[np.searchsorted(asked, questions)]
+        return found[found >= 0]
 
     def _right(self, questions: np.ndarray, answers: np.ndarray) -> Bool[np.ndarray, "q a"]:
         """Mark the answers (sorted rows) that a training pair gives to each question."""
@@ -85,13 +86,15 @@ class Candidates:
         right[rows[here], columns[here]] = True
         return right
 
-    def _mine(self, count: int) -> Int[np.ndarray, "questions hard"]:
-        """Return the teacher's first wrong answers to every question, -1 where there are fewer."""
+    def _mine(
+        self, asked: Int[np.ndarray, " questions"], count: int
+    ) -> tuple[Int[np.ndarray, " questions"], Int[np.ndarray, "questions hard"]]:
+        """Return questions with the teacher's first wrong answers, -1 where there are fewer."""
         normalize = torch.nn.functional.normalize
         bank = normalize(torch.from_numpy(self._data.gather(self._bank)), dim=-1)
-        mined = np.full((len(self._asked), count), -1, np.int64)
-        for start in range(0, len(self._asked), _BLOCK_QUESTIONS):
-            rows = self._asked[start : start + _BLOCK_QUESTIONS]
+        mined = np.full((len(asked), count), -1, np.int64)
+        for start in range(0, len(asked), _BLOCK_QUESTIONS):
+            rows = asked[start : start + _BLOCK_QUESTIONS]
             questions = normalize(torch.from_numpy(self._data.gather(rows)), dim=-1)
             scores = questions @ bank.T
             scores[torch.from_numpy(self._right(rows, self._bank))] = -torch.inf
@@ -99,4 +102,4 @@ class Candidates:
             found = self._bank[best.indices.numpy()]
             found[best.values.isinf().numpy()] = -1
             mined[start : start + len(rows), : found.shape[1]] = found
-        return mined
+        return asked, mined

@@ -18,7 +18,7 @@ def gather_rows(
     matrix: Float[np.ndarray, "rows dim"], rows: Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n dim"]:
     """Return rows as float32; a large mapped matrix leaves nothing of itself in memory."""
-    if not _is_large_file(matrix):
+    if not is_on_disk(matrix):
         return np.asarray(matrix[rows], np.float32)
     assert isinstance(matrix, np.memmap)
     size = matrix.strides[0]
@@ -28,7 +28,7 @@ def gather_rows(
     return np.frombuffer(content, matrix.dtype).reshape(len(rows), -1).astype(np.float32)
 
 
-def _is_large_file(matrix: np.ndarray) -> bool:
-    """Whether a matrix is a file of its own, rows one after the other, not a part of one."""
+def is_on_disk(matrix: np.ndarray) -> bool:
+    """Whether a matrix is too large a file to stay in memory: rows in order, not a part of one."""
     whole = isinstance(matrix, np.memmap) and isinstance(matrix.base, mmap.mmap)
     return whole and matrix.flags.c_contiguous and matrix.nbytes > _SMALL_BYTES

@@ -19,22 +19,21 @@ from cube.training.dataset import TrainingSet
 from cube.training.launch import run_in_processes
 from cube.training.processes import Processes
 from cube.training.result import TrainingResult
-from cube.training.sizing import size_core
 from cube.training.state import Event
 from cube.training.tracking import trackers
 from cube.training.trainer import CHECKPOINTS, OnEvent, Trainer
+from cube.training.trials import Trial, run_trials, with_trials
 
-SIZING = "sizing.json"
+TRIALS = "trials.json"
 
 
-def core_of(run: Run) -> CoreConfig:
-    """Return the settings of a run's core, with what they leave open chosen, once."""
-    if (known := run.read(SIZING)) is None:
-        config = run.config
-        known = asdict(size_core(config.core, config.training, run.experiment.training_set))
-        known["core"] = known["core"].model_dump(mode="json")
-        run.write(SIZING, known)
-    return CoreConfig.model_validate(known["core"])
+def settings_of(run: Run) -> tuple[CoreConfig, TrainingConfig]:
+    """Return the settings of a run, with what they leave open chosen, once."""
+    core, training = run.config.core, run.config.training
+    if (known := run.read(TRIALS)) is None:
+        known = [asdict(trial) for trial in run_trials(core, training, run.experiment.training_set)]
+        run.write(TRIALS, known)
+    return with_trials(core, training, [Trial(**trial) for trial in known])
 
 
 def train_in(
@@ -103,9 +102,9 @@ def carry_over(previous: Run, run: Run) -> None:
     if (run.folder / CHECKPOINTS).is_dir():
         return
     never = ModelError(f"{previous.folder} was never trained: there is nothing to extend.")
-    if (sizing := previous.read(SIZING)) is None:
+    if (trials := previous.read(TRIALS)) is None:
         raise never
-    run.write(SIZING, sizing)
+    run.write(TRIALS, trials)
     ours, theirs = (_checkpoints(r, r.folder / CHECKPOINTS) for r in (run, previous))
     saved = theirs.load()
     if saved is None:
@@ -124,8 +123,8 @@ def carry_over(previous: Run, run: Run) -> None:
 
 
 def _checkpoints(run: Run, folder: Path) -> Checkpoints:
-    training = run.config.training
-    return Checkpoints(folder, _facts(run, training, core_of(run)), training.keep_checkpoints)
+    core, training = settings_of(run)
+    return Checkpoints(folder, _facts(run, training, core), training.keep_checkpoints)
 
 
 def _facts(run: Run, training: TrainingConfig, core: CoreConfig) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from cube.config import TrainingConfig
 from cube.lattice.core import Cube
@@ -13,6 +14,7 @@ from cube.training.objectives import (
     cosine_loss,
     squared_distance_loss,
 )
+from cube.training.precision import product_dtype
 
 
 def answering_loss(
@@ -30,25 +32,28 @@ def answering_loss(
         log_temperature: logarithm of what a trained temperature is relative to the config's.
     """
     predictions = _predict(cube, batch.questions, config)
-    right = batch.answers[: len(predictions)]
+    moved, answers = normalize(predictions, dim=-1), normalize(batch.answers, dim=-1)
+    right = slice(len(predictions))
     temperature = config.temperature
     if log_temperature is not None:
         temperature = temperature * log_temperature.exp()
-    loss = contrastive_loss(
-        predictions, batch.answers, batch.false_negatives, temperature, config.symmetric_share
-    )
-    loss = loss + config.cosine_weight * cosine_loss(predictions, right)
+    dtype = product_dtype(config.precision, predictions.device)
+    symmetric = config.symmetric_share
+    loss = contrastive_loss(moved, answers, batch.false_negatives, temperature, symmetric, dtype)
+    loss = loss + config.cosine_weight * cosine_loss(moved, answers[right])
     if config.mse_weight:
-        loss = loss + config.mse_weight * squared_distance_loss(predictions, right)
+        distance = squared_distance_loss(predictions, batch.answers[right])
+        loss = loss + config.mse_weight * distance
     if batch.centre is not None:
-        centred = centred_cosine_loss(predictions, right, batch.centre)
+        centred = centred_cosine_loss(moved, answers[right], batch.centre)
         loss = loss + config.centred_cosine_weight * centred
     return loss
 
 
 def restoring_loss(cube: Cube, batch: TextBatch, config: TrainingConfig) -> Float[Tensor, ""]:
     """Return the loss of undoing the corruption."""
-    return cosine_loss(_predict(cube, batch.corrupted, config), batch.clean)
+    restored = _predict(cube, batch.corrupted, config)
+    return cosine_loss(normalize(restored, dim=-1), normalize(batch.clean, dim=-1))
 
 
 def accumulate_gradient(
@@ -91,7 +96,7 @@ def _parts(rows: int, config: TrainingConfig) -> list[tuple[int, int]]:
 def _predict(
     cube: Cube, vectors: Float[Tensor, "rows dim"], config: TrainingConfig
 ) -> Float[Tensor, "rows dim"]:
-    if config.precision == "float32":
+    if product_dtype(config.precision, vectors.device) == torch.float32:
         return cube(vectors)
     with torch.autocast(vectors.device.type, torch.bfloat16):
         return cube(vectors).float()

@@ -1,4 +1,6 @@
-"""Losses. Shapes: B batch, D embedding dimension; vectors need not be normalised."""
+"""Losses. Shapes: B batch, T targets, D embedding dimension."""
+
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -38,31 +40,71 @@ def contrastive_loss(
     false_negatives: Bool[Tensor, "batch targets"],
     temperature: float | Float[Tensor, ""],
     symmetric: float = 0.0,
+    dtype: torch.dtype | None = None,
 ) -> Float[Tensor, ""]:
     """InfoNCE (van den Oord et al. 2018): each prediction picks its own among the targets.
 
-    Target i is right for prediction i; there may be more targets than predictions. `symmetric` is
-    the share of the loss by which right targets pick their own among the predictions (as in CLIP,
-    Radford et al. 2021).
+    All rows have length 1. Target i is right for prediction i; there may be more targets than
+    predictions. `symmetric` is the share of the loss by which right targets pick their own among
+    the predictions (as in CLIP, Radford et al. 2021). `dtype` is that of the factors of matrix
+    products, by default their own.
     """
-    predictions = functional.normalize(predictions, dim=-1)
-    targets = functional.normalize(targets, dim=-1)
-    logits = (predictions / temperature) @ targets.T
-    if false_negatives.any():  # a pass over all logits, forward and back
-        logits = logits.masked_fill(false_negatives, -torch.inf)
-    right = torch.arange(len(logits), device=logits.device)
-    loss = functional.cross_entropy(logits, right)
+    scale = torch.as_tensor(1 / temperature, device=predictions.device)
+    dtype = dtype or predictions.dtype
+    loss = _Choice.apply(predictions, targets, false_negatives, scale, dtype)
     if symmetric:
-        back = functional.cross_entropy(logits[:, : len(logits)].T, right)
+        right, masked = targets[: len(predictions)], false_negatives[:, : len(predictions)]
+        back = _Choice.apply(right, predictions, masked.T, scale, dtype)
         loss = (1 - symmetric) * loss + symmetric * back
     return loss
+
+
+class _Choice(torch.autograd.Function):
+    """Mean cross-entropy of row i picking candidate i, by scaled inner products.
+
+    The softmax and then the gradient take the place of the logits. What autograd would make of the
+    same formula holds five arrays of that size and spends most of a step on fetching their memory.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows_BD: Tensor,
+        candidates_TD: Tensor,
+        masked_BT: Tensor,
+        scale: Tensor,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        candidates_TD = candidates_TD.to(dtype)
+        x_BT = ((rows_BD * scale).to(dtype) @ candidates_TD.T).to(rows_BD.dtype)
+        x_BT.masked_fill_(masked_BT, -torch.inf)
+        highest = x_BT.amax(dim=1, keepdim=True)
+        missing = highest[:, 0] - x_BT.diagonal()
+        total = x_BT.sub_(highest).exp_().sum(dim=1, keepdim=True)
+        x_BT.div_(total).diagonal().sub_(1)
+        ctx.save_for_backward(rows_BD, candidates_TD, x_BT.to(dtype), scale)
+        return (missing + total[:, 0].log()).mean()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - as the decorator types it
+        ctx: Any, *outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        rows_BD, candidates_TD, x_BT, scale = ctx.saved_tensors
+        weight = outputs[0] / len(rows_BD)
+        by_scaled = (x_BT @ candidates_TD).to(rows_BD.dtype) * weight
+        by_candidates = None
+        if ctx.needs_input_grad[1]:
+            scaled = (rows_BD * scale).to(x_BT.dtype)
+            by_candidates = (x_BT.T @ scaled).to(rows_BD.dtype) * weight
+        return by_scaled * scale, by_candidates, None, (by_scaled * rows_BD).sum(), None
 
 
 def cosine_loss(
     predictions: Float[Tensor, "batch dim"], targets: Float[Tensor, "batch dim"]
 ) -> Float[Tensor, ""]:
-    """Mean of 1 - cos, in [0, 2]."""
-    return 1 - functional.cosine_similarity(predictions, targets, dim=-1).mean()
+    """Mean of 1 - cos, in [0, 2], of rows of length 1."""
+    return 1 - (predictions * targets).sum(dim=-1).mean()
 
 
 def centred_cosine_loss(
@@ -70,9 +112,11 @@ def centred_cosine_loss(
     targets: Float[Tensor, "batch dim"],
     centre: Float[Tensor, " dim"],
 ) -> Float[Tensor, ""]:
-    """Mean of 1 - cos of vectors of length 1 from `centre`, which a constant cannot win."""
-    predictions = functional.normalize(predictions, dim=-1) - centre
-    return cosine_loss(predictions, functional.normalize(targets, dim=-1) - centre)
+    """Mean of 1 - cos of rows of length 1 as seen from `centre`, which a constant cannot win."""
+    predictions, targets = (
+        functional.normalize(rows - centre, dim=-1) for rows in (predictions, targets)
+    )
+    return cosine_loss(predictions, targets)
 
 
 def squared_distance_loss(

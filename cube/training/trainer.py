@@ -40,7 +40,7 @@ OnEvent = Callable[[Event], None]
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
 _LAYOUT_ROWS = 16_384  # enough for correlations between dimensions
-_PREFETCHED = 2  # batches gathered ahead
+_PREFETCHED = 2  # batches gathered ahead, where gathering leaves the cores idle
 
 
 class Trainer:
@@ -88,6 +88,9 @@ class Trainer:
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
         self._good = self.state.snapshot()  # what a divergence returns to
         self._batches = Prefetch(Batches(data, config, self.processes).load)
+        # With vectors in memory and no accelerator both threads would contend for the same cores.
+        waits = data.is_on_disk or torch.device(config.device).type != "cpu"
+        self._ahead = _PREFETCHED if waits else 0
         self.validation = Validation(data, config)
         self._interrupts = Interrupts()
         self._told_to_stop = False
@@ -154,7 +157,7 @@ class Trainer:
         state, parameters = self.state, self.state.parameters
         config = self.config.in_stage(self.config.stages[plan.stage])
         with self.clock.part("waiting for the batch"):
-            batch = self._batches.get(plan, [self._plan(1 + i) for i in range(_PREFETCHED)])
+            batch = self._batches.get(plan, [self._plan(1 + i) for i in range(self._ahead)])
         with self.clock.part("forward and backward"):
             state.optimizer.zero_grad(set_to_none=True)
             loss = accumulate_gradient(

@@ -12,10 +12,22 @@ from benchmarks.roofline import MatrixProducts
 def test_the_roofline_runs_every_product_of_the_work():
     x, linear = torch.randn(7, 5), torch.nn.Linear(5, 3)
     products = MatrixProducts(lambda: linear(x).sum().backward())
-    shapes = [(tuple(a), tuple(b)) for a, b in products.shapes]
+    shapes = [(tuple(a.shape), tuple(b.shape)) for a, b in products.factors]
     assert shapes == [((7, 5), (5, 3)), ((3, 7), (7, 5))]  # forward; the gradient of the weights
-    assert products.operations == 2 * (7 * 5 * 3) * 2
     products()
+
+
+def test_the_roofline_multiplies_in_the_types_of_the_work_or_in_one_for_all():
+    x, y = torch.randn(7, 5), torch.randn(5, 3)
+
+    def work():
+        return x @ y, x.bfloat16() @ y.bfloat16()
+
+    for dtype, types in (
+        (None, [torch.float32, torch.bfloat16]),
+        (torch.float32, [torch.float32] * 2),
+    ):
+        assert [left.dtype for left, _ in MatrixProducts(work, dtype).factors] == types
 
 
 def test_rates_are_of_the_best_round_and_ratios_of_cube_to_each(monkeypatch):
@@ -36,7 +48,8 @@ def test_a_small_run_measures_everything(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["speed", *words])
     speed.main()
     found = json.loads(out.read_text())
-    assert found["training"].keys() == {"cube", "dense", "roofline"}
+    rooflines = {"roofline", "roofline in float32"}
+    assert found["training"].keys() == {"cube", "dense", "dense in the trainer", *rooflines}
     assert found["inference"].keys() == {"cube", "cube with memory", "dense", "roofline"}
     for kind in ("training", "inference"):
         assert found[kind]["cube"]["cube_ratio"] == 1

@@ -61,14 +61,17 @@ def test_the_values_of_these_tests_have_the_shape_of_an_evaluation() -> None:
         TypeAdapter(list[Group]).validate_python(part["groups"])
 
 
-@pytest.mark.parametrize(("hub", "words"), [(0, "left out."), (128, "taken, with 128 units.")])
-def test_the_trial_of_sizes_is_told(make_run: MakeRun, hub: int, words: str) -> None:
+@pytest.mark.parametrize(("taken", "words"), [(False, "left out."), (True, "taken.")])
+def test_trials_are_told(make_run: MakeRun, taken: bool, words: str) -> None:
     run = make_run()
     assert "In a trial" not in report_html(run)
-    run.write("sizing.json", {"core": {"hub": hub}, "gain": None, "standard_error": None})
+    run.write("trials.json", [])
     assert "In a trial" not in report_html(run)
-    run.write("sizing.json", {"core": {"hub": hub}, "gain": 0.0307, "standard_error": 0.0043})
-    assert f"by +0.031 (standard error 0.004): {words}" in report_html(run)
+    trial = {"setting": "core.hub", "value": 128, "gain": 0.0307, "standard_error": 0.0043}
+    run.write("trials.json", [{**trial, "taken": taken}])
+    html = report_html(run)
+    assert "<code>core.hub = 128</code>" in html
+    assert f"by +0.031 (standard error 0.004): {words}" in html
 
 
 def test_sections_without_numbers_are_left_out_and_named(make_run: MakeRun) -> None:

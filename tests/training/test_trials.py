@@ -1,0 +1,102 @@
+"""Trials take what gains on validation: a hub where the map bends, none where answers are near."""
+
+import numpy as np
+import pytest
+
+from cube.config import CoreConfig, TrainingConfig, parse_config
+from cube.data.splits import Split
+from cube.training import trials as trials_module
+from cube.training.dataset import TrainingSet, make_training_set
+from cube.training.trials import run_trials, with_trials
+
+DIMENSION, PAIRS = 24, 1_500
+
+
+def data_of(bent: bool) -> TrainingSet:
+    """Answers lie near their questions, or where a rotation of absolute values puts them."""
+    generator = np.random.default_rng(0)
+    questions = generator.normal(size=(PAIRS, DIMENSION)).astype(np.float32)
+    rotation = np.linalg.qr(generator.normal(size=(DIMENSION, DIMENSION)))[0]
+    near = questions + 0.8 * generator.normal(size=questions.shape)
+    answers = (np.abs(questions @ rotation) - 0.8) @ rotation if bent else near
+    splits = np.full(PAIRS, Split.TRAIN, np.int8)
+    splits[:400] = Split.VALIDATION
+    vectors = np.concatenate([questions, answers.astype(np.float32)])
+    return make_training_set(vectors, np.arange(PAIRS), PAIRS + np.arange(PAIRS), splits)
+
+
+@pytest.fixture
+def training() -> TrainingConfig:
+    stage = {"name": "dialogue", "mode": "dialogue", "max_steps": 120, "learning_rate": 1e-2}
+    autoencoder = {"name": "autoencoder", "mode": "autoencoder", "max_steps": 1}
+    settings = {"batch_size": 256, "weight_decay": 0.01, "stages": [autoencoder, stage]}
+    return parse_config({"training": settings}).training
+
+
+def settled(core, training, data):
+    trials = run_trials(core, training, data)
+    return *with_trials(core, training, trials), {trial.setting: trial for trial in trials}
+
+
+def test_a_hub_is_taken_where_the_map_bends(training):
+    core, chosen, trials = settled(CoreConfig(), training, data_of(bent=True))
+    assert core.hub == DIMENSION // 3
+    assert trials["core.hub"].gain > 2 * trials["core.hub"].standard_error > 0
+    assert (core, chosen, trials) == settled(CoreConfig(), training, data_of(bent=True))
+
+
+def test_a_hub_is_left_out_where_answers_are_near(training):
+    core, _, trials = settled(CoreConfig(), training, data_of(bent=False))
+    assert core.hub == 0
+    assert not trials["core.hub"].taken
+
+
+@pytest.mark.parametrize("errors", [0.9, 1.1, 1.9, 2.1])
+def test_what_is_taken_gains_by_enough_standard_errors(training, monkeypatch, errors):
+    """Hard negatives by one, a hub by two, tried with what was taken before."""
+    tried = []
+
+    def ranks(core, training, _):
+        tried.append((training.hard_negatives, core.hub))
+        noise = np.resize([1.0, -1.0], 100)  # of which the error of the mean is about a tenth
+        steps = sum(value > 0 for value in tried[-1])
+        return np.zeros(100) if not steps else steps * (noise + errors * 0.1005)
+
+    monkeypatch.setattr(trials_module, "_ranks", ranks)
+    core, chosen, trials = settled(CoreConfig(), training, data_of(bent=False))
+    hard = trials["training.hard_negatives"]
+    assert hard.gain / hard.standard_error == pytest.approx(errors, rel=1e-3)
+    assert chosen.hard_negatives == (2 if errors > 1 else 0)
+    assert tried == [(0, 0), (2, 0), (chosen.hard_negatives, 8)]
+    assert core.hub == (8 if errors > 2 else 0)
+
+
+def test_what_is_set_is_not_tried(training):
+    set_ = training.model_copy(update={"hard_negatives": 5})
+    core, chosen, trials = settled(CoreConfig(hub=7), set_, data_of(bent=True))
+    assert (core.hub, chosen.hard_negatives, trials) == (7, 5, {})
+
+
+def test_where_mining_takes_long_hard_negatives_are_not_tried(training, monkeypatch):
+    monkeypatch.setattr(trials_module, "_MOST_COMPARED", 10_000)
+    _, chosen, trials = settled(CoreConfig(), training, data_of(bent=False))
+    assert list(trials) == ["core.hub"]
+    assert chosen.hard_negatives == 0
+
+
+def test_a_curriculum_that_never_answers_has_no_trial(training):
+    alone = training.model_copy(update={"stages": training.stages[:1]})
+    core, chosen, trials = settled(CoreConfig(), alone, data_of(bent=True))
+    assert (core.hub, chosen.hard_negatives, trials) == (0, 0, {})
+
+
+def test_a_rule_without_a_hub_may_still_have_hard_negatives(training):
+    _, _, trials = settled(CoreConfig(rule="dense"), training, data_of(bent=True))
+    assert list(trials) == ["training.hard_negatives"]
+
+
+def test_with_few_questions_there_is_no_trial(training, monkeypatch):
+    monkeypatch.setattr(trials_module, "Trainer", None)
+    monkeypatch.setattr(trials_module, "MIN_QUESTIONS", 401)
+    core, chosen, trials = settled(CoreConfig(), training, data_of(bent=True))
+    assert (core.hub, chosen.hard_negatives, trials) == (0, 0, {})
