@@ -69,8 +69,9 @@ def plain_loop(
     """Take the same steps as most people would write them; returns what `trainer_loop` does.
 
     Losses, batch size, rates and optimiser are the trainer's; a `DataLoader` gathers sample by
-    sample.
+    sample, and everything is float32.
     """
+    config = config.model_copy(update={"precision": "float32"})
     stage = _answering(config, steps)
     batch = min(config.batch_size, len(data.questions))
     loader = DataLoader(_PairDataset(data), batch_size=batch, shuffle=True, drop_last=True)
