@@ -84,7 +84,7 @@ def all_targets(facts: dict[str, Any]) -> list[Target]:
         Target("Time of an epoch", facts["epoch_seconds"], 300.0, "below", "s", note="on this CPU"),
         Target("Training speed-up", facts["speedup"], 1.2, "above", "×",
                trivial=1.0, trivial_name="per-sample loader",
-               note="samples a second against a plain loop with one gather per sample, same run"),
+               note="samples a second against a plain float32 loop, a gather per sample"),
         Target("Better than random", facts["over_random"], 0.0, "above", " MRR@10",
                trivial=0.0, trivial_name="a random map",
                note=f"lower end of the interval; {bank}"),

@@ -64,9 +64,9 @@ def test_the_values_of_these_tests_have_the_shape_of_an_evaluation() -> None:
 @pytest.mark.parametrize(("taken", "words"), [(False, "left out."), (True, "taken.")])
 def test_trials_are_told(make_run: MakeRun, taken: bool, words: str) -> None:
     run = make_run()
-    assert "In a trial" not in report_html(run)
+    assert "Tried before" not in report_html(run)
     run.write("trials.json", [])
-    assert "In a trial" not in report_html(run)
+    assert "Tried before" not in report_html(run)
     trial = {"setting": "core.hub", "value": 128, "gain": 0.0307, "standard_error": 0.0043}
     run.write("trials.json", [{**trial, "taken": taken}])
     html = report_html(run)
