@@ -104,9 +104,9 @@ class Measurement:
         self,
         system: AnySystem,
         seconds: float,
-        training: TrainingConfig | None = None,
         remembered: int = 0,
         rate: float | None = None,
+        hard_negatives: int | None = None,
     ) -> None:
         """Score a system, once more if it is known from another seed."""
         if system.name != "cube" and not self.wants(system.name):
@@ -115,10 +115,19 @@ class Measurement:
         known = self.scores.setdefault(system.name, Score(system.label, system.num_parameters))
         known.by_seed.append(scored.reciprocal_ranks)
         known.seconds += (seconds - known.seconds) / len(known.by_seed)
-        known.rate, known.remembered = rate, remembered
-        if training is not None:
-            known.rate = training.stages[-1].learning_rate
-            known.hard_negatives = int(training.hard_negatives)
+        known.rate, known.hard_negatives, known.remembered = rate, hard_negatives, remembered
+
+    def add_trained(
+        self, name: str, label: str, cube: Cube, seconds: float, training: TrainingConfig
+    ) -> None:
+        """Score what the project's trainer made, with the dials it was trained by."""
+        self.add(
+            cube_system(name, label, cube),
+            seconds,
+            remembered=0 if cube.memory is None else len(cube.memory),
+            rate=training.stages[-1].learning_rate,
+            hard_negatives=int(training.hard_negatives),
+        )
 
     def closed_forms(self) -> None:
         """Add the baselines that need no gradient."""
@@ -137,7 +146,7 @@ class Measurement:
         for seed in range(seeds):
             cube, _, seconds = self._train(self.training, core, seed)
             seconds += self._trial_seconds
-            self.add(cube_system("cube", "cube", cube), seconds, self.training, _remembered(cube))
+            self.add_trained("cube", "cube", cube, seconds, self.training)
         untrained = Cube(self.set.experiment.training_set.dimension, core)
         cores = {rule: rival_core(untrained, rule) for rule in RULES}
         cores["core_alone"] = core.model_copy(update={"memory_pairs": 0})
@@ -159,7 +168,7 @@ class Measurement:
         best = max(range(len(first)), key=lambda i: first[i][1])
         for seed in range(seeds):
             rival, _, seconds = self._train(choices[best], core, seed) if seed else first[best]
-            self.add(cube_system(name, label, rival), seconds, choices[best], _remembered(rival))
+            self.add_trained(name, label, rival, seconds, choices[best])
 
     def _train(
         self, training: TrainingConfig, core: CoreConfig, seed: int
@@ -181,10 +190,6 @@ class Measurement:
 
 def _known() -> str:
     return f"Known: {', '.join(sorted(SYSTEMS))}."
-
-
-def _remembered(cube: Cube) -> int:
-    return 0 if cube.memory is None else len(cube.memory)
 
 
 def _with(training: TrainingConfig, rate: float, hard_negatives: int) -> TrainingConfig:

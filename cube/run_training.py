@@ -22,7 +22,7 @@ from cube.training.trainer import OnEvent
 
 def train_and_save(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
     """Train, write timings.json, model/ and training.json; returns the content of the last."""
-    core, training = settings_of(run)  # trials are not timed, as an epoch's time is computed
+    core, training = settings_of(run)  # trials are not part of the time an epoch is told from
     started = time.perf_counter()
     cube, result, profile = train_in(run, training, core, run.folder, on_event)
     seconds = time.perf_counter() - started

@@ -155,9 +155,10 @@ def _learning_curve(run: Run, judged: Judged) -> dict[str, Any] | None:
     if not config.evaluation.learning_curve:
         return None
 
+    core, training = settings_of(run)
+
     def score(data: TrainingSet, share: float) -> np.ndarray:
         folder = run.folder / "learning_curve" / f"{share:g}"
-        core, training = settings_of(run)
         cube = side_training(run, training, core, folder, data)
         system = cube_system("cube", "cube", cube)
         return score_systems(run.experiment, [system], name)["cube"].reciprocal_ranks
@@ -207,11 +208,11 @@ def _stability(run: Run, judged: Judged) -> dict[str, Any]:
     """Train with further seeds and compare MRR@10 on the headline slice."""
     config, experiment = run.config, run.experiment
     mrr = [float(judged.scores[judged.headline]["cube"].reciprocal_ranks.mean())]
+    core, training = settings_of(run)
     for i in range(1, config.evaluation.extra_seeds + 1):
-        seed = config.training.seed + i
-        core, training = settings_of(run)
-        training = training.model_copy(update={"seed": seed})
-        cube = side_training(run, training, core, run.folder / "seeds" / str(seed))
+        seed = training.seed + i
+        again = training.model_copy(update={"seed": seed})
+        cube = side_training(run, again, core, run.folder / "seeds" / str(seed))
         system = cube_system("cube", "cube", cube)
         scores = score_systems(experiment, [system], judged.headline)["cube"]
         mrr.append(float(scores.reciprocal_ranks.mean()))

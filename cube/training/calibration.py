@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from cube.config import TrainingConfig
+from cube.evaluation.significance import standard_error
 from cube.lattice.core import Cube
 from cube.lattice.memory import Memory
 from cube.training.dataset import TrainingSet
@@ -124,13 +125,8 @@ class _Judge:
 
     def _clearly_better(self, gain: Float[np.ndarray, " Q"]) -> bool:
         parts = [part for part in (gain[self._seen], gain[~self._seen]) if len(part) > 1]
-        no_part_suffers = all(part.mean() >= -2 * _error(part) for part in parts)
-        return bool(gain.mean() > _error(gain) and no_part_suffers)
+        no_part_suffers = all(part.mean() >= -2 * standard_error(part) for part in parts)
+        return bool(gain.mean() > standard_error(gain) and no_part_suffers)
 
     def _score(self, predictions: Tensor) -> Float[np.ndarray, " Q"]:
         return self._validation.reciprocal_ranks(predictions.float().numpy())
-
-
-def _error(values: Float[np.ndarray, " n"]) -> float:
-    """Return the standard error of the mean."""
-    return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.inf

@@ -4,6 +4,8 @@ In-batch answers come first. Behind them may come a sample of all training answe
 negatives: the teacher's own first answers that are not right.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,6 +18,8 @@ from cube.training.objectives import same_answer_mask
 _EXTRA = 4  # a random stream of its own, after those of batches and validation
 _BLOCK_ANSWERS = 16_384
 _BLOCK_QUESTIONS = 256  # ranked at once against the whole bank while mining
+
+Known = tuple[np.ndarray, np.ndarray]  # questions in order, and their answers
 
 
 class Candidates:
@@ -30,23 +34,20 @@ class Candidates:
         self._data, self._config = data, config
         # What is still to be chosen is none.
         hard = 0 if config.hard_negatives == "auto" else config.hard_negatives
-        self._more = config.extra_candidates > 0 or hard > 0
         self._bank = np.unique(data.answers)
         self.centre = self._mean() if config.centred_cosine_weight else None
-        if self._more:
-            order = np.lexsort((data.answers, data.questions))
-            self._known = data.questions[order], data.answers[order]
-        self._mined = self._mine(np.unique(data.questions), hard) if hard else None
+        self._known = _known(data) if config.extra_candidates or hard else None
+        self._mined = _mine(data, hard) if hard else None
 
     def of(
         self, questions: Int[np.ndarray, " batch"], answers: Int[np.ndarray, " batch"], step: int
     ) -> tuple[Int[np.ndarray, " candidates"], Bool[Tensor, "batch candidates"]]:
         """Return rows of all candidates, `answers` first, and the mask of false negatives."""
         mask = same_answer_mask(torch.from_numpy(questions), torch.from_numpy(answers))
-        if not self._more:
+        if self._known is None:
             return answers, mask
         more = np.setdiff1d(np.union1d(self._drawn(step), self._hard(questions)), answers)
-        right = self._right(questions, more)
+        right = _right(self._known, questions, more)
         return np.concatenate([answers, more]), torch.cat([mask, torch.from_numpy(right)], dim=1)
 
     def _mean(self) -> Float[Tensor, " dim"]:
@@ -70,36 +71,49 @@ class Candidates:
         found = mined[np.searchsorted(asked, questions)]
         return found[found >= 0]
 
-    def _right(self, questions: np.ndarray, answers: np.ndarray) -> Bool[np.ndarray, "q a"]:
-        """Mark the answers (sorted rows) that a training pair gives to each question."""
-        right = np.zeros((len(questions), len(answers)), bool)
-        if not len(answers):
-            return right
-        asked, given = self._known
-        first = np.searchsorted(asked, questions, "left")
-        counts = np.searchsorted(asked, questions, "right") - first
-        rows = np.repeat(np.arange(len(questions)), counts)
-        within = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
-        found = given[np.repeat(first, counts) + within]
-        columns = np.searchsorted(answers, found).clip(max=len(answers) - 1)
-        here = answers[columns] == found
-        right[rows[here], columns[here]] = True
-        return right
 
-    def _mine(
-        self, asked: Int[np.ndarray, " questions"], count: int
-    ) -> tuple[Int[np.ndarray, " questions"], Int[np.ndarray, "questions hard"]]:
-        """Return questions with the teacher's first wrong answers, -1 where there are fewer."""
-        normalize = torch.nn.functional.normalize
-        bank = normalize(torch.from_numpy(self._data.gather(self._bank)), dim=-1)
-        mined = np.full((len(asked), count), -1, np.int64)
-        for start in range(0, len(asked), _BLOCK_QUESTIONS):
-            rows = asked[start : start + _BLOCK_QUESTIONS]
-            questions = normalize(torch.from_numpy(self._data.gather(rows)), dim=-1)
-            scores = questions @ bank.T
-            scores[torch.from_numpy(self._right(rows, self._bank))] = -torch.inf
-            best = scores.topk(min(count, len(self._bank)), dim=1)
-            found = self._bank[best.indices.numpy()]
-            found[best.values.isinf().numpy()] = -1
-            mined[start : start + len(rows), : found.shape[1]] = found
-        return asked, mined
+def _known(data: TrainingSet) -> Known:
+    """Return the question rows of all pairs in order, and the answers beside them."""
+    order = np.lexsort((data.answers, data.questions))
+    return data.questions[order], data.answers[order]
+
+
+def _right(known: Known, questions: np.ndarray, answers: np.ndarray) -> Bool[np.ndarray, "q a"]:
+    """Mark the answers (sorted rows) that a training pair gives to each question."""
+    right = np.zeros((len(questions), len(answers)), bool)
+    if not len(answers):
+        return right
+    asked, given = known
+    first = np.searchsorted(asked, questions, "left")
+    counts = np.searchsorted(asked, questions, "right") - first
+    rows = np.repeat(np.arange(len(questions)), counts)
+    within = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+    found = given[np.repeat(first, counts) + within]
+    columns = np.searchsorted(answers, found).clip(max=len(answers) - 1)
+    here = answers[columns] == found
+    right[rows[here], columns[here]] = True
+    return right
+
+
+@lru_cache(maxsize=1)
+def _mine(
+    data: TrainingSet, count: int
+) -> tuple[Int[np.ndarray, " questions"], Int[np.ndarray, "questions hard"]]:
+    """Return questions with the teacher's first wrong answers, -1 where there are fewer.
+
+    Once for all trainings on one set: trials, the cube itself, further seeds and rivals.
+    """
+    known, asked, bank_rows = _known(data), np.unique(data.questions), np.unique(data.answers)
+    normalize = torch.nn.functional.normalize
+    bank = normalize(torch.from_numpy(data.gather(bank_rows)), dim=-1)
+    mined = np.full((len(asked), count), -1, np.int64)
+    for start in range(0, len(asked), _BLOCK_QUESTIONS):
+        rows = asked[start : start + _BLOCK_QUESTIONS]
+        questions = normalize(torch.from_numpy(data.gather(rows)), dim=-1)
+        scores = questions @ bank.T
+        scores[torch.from_numpy(_right(known, rows, bank_rows))] = -torch.inf
+        best = scores.topk(min(count, len(bank_rows)), dim=1)
+        found = bank_rows[best.indices.numpy()]
+        found[best.values.isinf().numpy()] = -1
+        mined[start : start + len(rows), : found.shape[1]] = found
+    return asked, mined

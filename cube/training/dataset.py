@@ -10,7 +10,7 @@ from cube.evaluation.ranking import RetrievalTask
 from cube.training.gathering import gather_rows, is_on_disk
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # the same only as itself, so that it can be a key
 class TrainingSet:
     """Rows to learn from and rows to validate on; test rows are not in here.
 

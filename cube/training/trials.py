@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cube.config import CoreConfig, TrainingConfig
+from cube.evaluation.significance import standard_error
 from cube.training.dataset import TrainingSet
 from cube.training.trainer import Trainer
 
@@ -71,7 +72,7 @@ def run_trials(core: CoreConfig, training: TrainingConfig, data: TrainingSet) ->
         wanted = Trial(setting, value, 0.0, 0.0, taken=True)
         changed = _ranks(*with_trials(core, training, [*trials, wanted]), data)
         gains = changed - ranks
-        gain, error = float(gains.mean()), float(gains.std(ddof=1) / len(gains) ** 0.5)
+        gain, error = float(gains.mean()), standard_error(gains)
         trial = Trial(setting, value, gain, error, gain > _SURE[setting] * error)
         logger.info(
             "%s = %d gained %+.4f MRR@10 on validation (standard error %.4f): %s",
