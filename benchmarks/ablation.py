@@ -74,6 +74,7 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "no pull to the identity": ["training.weight_decay=0"],
         "no clipping": ["training.clip_norm=1e9"],
         "no memory": ["core.memory_pairs=0"],
+        "no whitening": ["core.whitening=false"],
         "rate halved on plateaus": ["training.plateau.patience=2"],
     },
 }
@@ -130,6 +131,7 @@ def measure(bench_set: BenchSet, config: Config, seeds: int) -> dict[str, Any]:
         started = time.perf_counter()
         cube, result = Trainer(training, core, experiment.training_set).train()
         seconds.append(time.perf_counter() - started)
+        cube.fit_to_index(bank)
         scored = score_slice(cube.apply_to(questions), bank, task, experiment.centre.answer, False)
         ranks.append(scored.reciprocal_ranks)
         rollbacks += result.skipped_steps

@@ -9,8 +9,8 @@ question's score is its mean over seeds, and the interval of a difference is a p
 the questions. The cube has its default settings, which leave some choices to short trials on
 validation; every rival trained by gradient may choose its learning rate and whether it learns from
 hard negatives by whole trainings on validation. Two controls tell what the cube's core adds from
-what its memory of training pairs adds. Other trainers take part where `make peers` has installed
-them.
+what its memory of training pairs and its whitening by the answers searched add. Other trainers
+take part where `make peers` has installed them.
 """
 
 import argparse
@@ -40,11 +40,11 @@ from cube.training.trainer import Trainer
 from cube.training.trials import run_trials, with_trials
 
 # A rival may choose among these; the cube's own are among them.
-RATES, HARD_NEGATIVES = (1e-3, 3e-3, 1e-2), (0, 2)
-# Controls that tell what the core adds from what the memory of training pairs adds.
+RATES, HARD_NEGATIVES = (1e-3, 3e-3, 4.5e-3, 1e-2), (0, 2)
+# Controls that tell what the core adds from what memory and whitening add.
 CONTROLS = {
-    "core_alone": "cube without its memory",
-    "low_rank_memory": "low-rank residual map with the cube's memory",
+    "core_alone": "cube without memory and whitening",
+    "low_rank_aided": "low-rank residual map with the cube's memory and whitening",
 }
 TRAINED = {**{rule: LABELS[rule] for rule in RULES}, **CONTROLS}
 SYSTEMS = {"cube", *LABELS, *CONTROLS, *(peer.name for peer in peers.PEERS)} - {"random"}
@@ -60,6 +60,7 @@ class Score:
     rate: float | None = None
     hard_negatives: int | None = None
     remembered: int = 0  # training pairs kept beside the parameters, by the last seed
+    whitening: float = 0.0  # strength, of the last seed
     by_seed: list[np.ndarray] = field(default_factory=list)  # reciprocal ranks, one array a seed
 
     @property
@@ -105,6 +106,7 @@ class Measurement:
         system: AnySystem,
         seconds: float,
         remembered: int = 0,
+        whitening: float = 0.0,
         rate: float | None = None,
         hard_negatives: int | None = None,
     ) -> None:
@@ -115,16 +117,19 @@ class Measurement:
         known = self.scores.setdefault(system.name, Score(system.label, system.num_parameters))
         known.by_seed.append(scored.reciprocal_ranks)
         known.seconds += (seconds - known.seconds) / len(known.by_seed)
-        known.rate, known.hard_negatives, known.remembered = rate, hard_negatives, remembered
+        known.rate, known.hard_negatives = rate, hard_negatives
+        known.remembered, known.whitening = remembered, whitening
 
     def add_trained(
         self, name: str, label: str, cube: Cube, seconds: float, training: TrainingConfig
     ) -> None:
         """Score what the project's trainer made, with the dials it was trained by."""
+        cube.fit_to_index(self.set.experiment.index)
         self.add(
             cube_system(name, label, cube),
             seconds,
             remembered=0 if cube.memory is None else len(cube.memory),
+            whitening=0.0 if cube.whitening is None else cube.whitening.strength.item(),
             rate=training.stages[-1].learning_rate,
             hard_negatives=int(training.hard_negatives),
         )
@@ -149,10 +154,9 @@ class Measurement:
             self.add_trained("cube", "cube", cube, seconds, self.training)
         untrained = Cube(self.set.experiment.training_set.dimension, core)
         cores = {rule: rival_core(untrained, rule) for rule in RULES}
-        cores["core_alone"] = core.model_copy(update={"memory_pairs": 0})
-        cores["low_rank_memory"] = cores["low_rank"].model_copy(
-            update={"memory_pairs": core.memory_pairs}
-        )
+        cores["core_alone"] = core.model_copy(update={"memory_pairs": 0, "whitening": False})
+        aids = {"memory_pairs": core.memory_pairs, "whitening": core.whitening}
+        cores["low_rank_aided"] = cores["low_rank"].model_copy(update=aids)
         for name, label in TRAINED.items():
             if self.wants(name):
                 self._rival(name, label, cores[name], seeds, chooses=name != "core_alone")
@@ -213,6 +217,7 @@ def to_json(scores: dict[str, Score], config: Config) -> dict[str, dict]:
             "spread": known.spread,
             "parameters": known.parameters,
             "remembered_pairs": known.remembered,
+            "whitening": known.whitening,
             "seconds": known.seconds,
             "learning_rate": known.rate,
             "hard_negatives": known.hard_negatives,

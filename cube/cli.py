@@ -96,13 +96,15 @@ def fit(
 
 
 @app.command
-def apply(*, model: Path, vectors: Path, out: Path) -> None:
+def apply(*, model: Path, vectors: Path, out: Path, index: Path | None = None) -> None:
     """Move stored vectors with a saved cube; rows of the result have length 1.
 
     Args:
         model: model folder.
         vectors: matrix (rows, dimensions), in any format `cube fit` reads.
         out: .npy file to write, float32.
+        index: matrix of the answers that will be searched, which a cube that whitens fits itself
+            to; without it, it stays fitted to those it was trained with.
     """
     import numpy as np
 
@@ -110,7 +112,8 @@ def apply(*, model: Path, vectors: Path, out: Path) -> None:
     from cube.fit import apply_model, read_vectors
     from cube.model import load_model
 
-    moved = apply_model(load_model(model), read_vectors(vectors))
+    answers = None if index is None else read_vectors(index)
+    moved = apply_model(load_model(model), read_vectors(vectors), answers)
     storage.write_atomic(out, lambda file: np.save(file, moved))
 
 
@@ -126,7 +129,8 @@ def evaluate(
 ) -> int:
     """Judge a saved cube on stored vectors: row i of ANSWERS answers row i of QUERIES.
 
-    The bank is all distinct rows of ANSWERS. Exit code 1 if the gate says no.
+    The bank is all distinct rows of ANSWERS; a cube that whitens fits itself to them. Exit code 1
+    if the gate says no.
 
     Args:
         model: model folder.
@@ -184,16 +188,20 @@ def ask(
 
 
 @app.command
-def export(*, model: Path, out: Path) -> None:
-    """Write teacher and cube as one sentence-transformers model, stock modules only.
+def export(*, model: Path, out: Path, index: Path | None = None) -> None:
+    """Write teacher and cube as one sentence-transformers model.
 
     Args:
         model: model folder.
         out: folder to write.
+        index: matrix of the answers that will be searched, which a cube that whitens fits itself
+            to; without it, it stays fitted to those it was trained with.
     """
     from cube.export.sentence_transformers import export_sentence_transformers
+    from cube.fit import read_vectors
 
-    export_sentence_transformers(model, out)
+    answers = None if index is None else read_vectors(index)
+    export_sentence_transformers(model, out, answers)
     sys.stdout.write(f"Model for sentence-transformers: {out}\n")
 
 

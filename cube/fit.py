@@ -14,7 +14,7 @@ import numpy as np
 from cube.config import Config, CoreConfig, EvaluationConfig, SplitConfig, TrainingConfig
 from cube.data.splits import Split, assign_splits, slice_pairs
 from cube.data.vector_files import read_vectors
-from cube.errors import DataError, ModelError
+from cube.errors import DataError
 from cube.evaluation.baselines import (
     all_baselines,
     cube_system,
@@ -27,7 +27,7 @@ from cube.evaluation.experiment import Experiment
 from cube.evaluation.headroom import check_labels, look_ahead, refuse_shuffled
 from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.lattice.core import Cube
-from cube.model import REFERENCE_ROWS, SavedCube, save_model
+from cube.model import REFERENCE_ROWS, SavedCube, check_dimension, save_model
 from cube.report.card import model_card
 from cube.training.trainer import OnEvent, Trainer
 from cube.training.trials import run_trials, with_trials
@@ -184,12 +184,11 @@ def evaluate_vectors(
 ) -> dict[str, Any]:
     """Judge a saved cube on pairs of vectors it was not trained on, against untrained maps.
 
-    The bank is all distinct rows of `answers`. Nothing is learned from these pairs: centring uses
-    the means the cube was saved with.
+    The bank is all distinct rows of `answers`. Which answers which question is learned by nothing:
+    centring uses the means the cube was saved with, whitening the bank as it lies there.
     """
     _check_pair(queries, answers)
-    if queries.shape[1] != saved.cube.dimension:
-        raise ModelError(_wrong_dimension(saved, queries))
+    check_dimension(saved, queries)
     with tempfile.TemporaryDirectory(prefix="cube-") as scratch:
         question_rows, _ = first_rows(queries)
         answer_rows, _ = first_rows(answers)
@@ -200,7 +199,9 @@ def evaluate_vectors(
             np.full(len(queries), Split.TEST, np.int8),
             {"all_pairs": np.arange(len(queries))},
             known_centre=saved.centre,
+            separate_banks=True,
         )
+        saved.cube.fit_to_index(experiment.index)
         systems = [
             cube_system("cube", "cube", saved.cube),
             *untrained_baselines(saved.centre),
@@ -210,17 +211,22 @@ def evaluate_vectors(
         return to_json(judged, experiment, config)
 
 
-def apply_model(saved: SavedCube, vectors: np.ndarray) -> np.ndarray:
+def apply_model(
+    saved: SavedCube, vectors: np.ndarray, index: np.ndarray | None = None
+) -> np.ndarray:
     """Move vectors of shape (rows, dim); rows of the result have length 1.
+
+    Args:
+        saved: the cube.
+        vectors: questions.
+        index: answers that will be searched, shape (A, dim), which a cube that whitens fits itself
+            to; None: as it was saved.
 
     Raises:
         ModelError: when the dimension differs from the cube's.
     """
-    if vectors.shape[1] != saved.cube.dimension:
-        raise ModelError(_wrong_dimension(saved, vectors))
+    check_dimension(saved, vectors)
+    if index is not None:
+        check_dimension(saved, index)
+        saved.cube.fit_to_index(index)
     return saved.cube.apply_to(vectors)
-
-
-def _wrong_dimension(saved: SavedCube, vectors: np.ndarray) -> str:
-    ours, theirs = saved.cube.dimension, vectors.shape[1]
-    return f"The cube moves vectors of {ours} dimensions, these have {theirs}."

@@ -156,6 +156,17 @@ def load_model(folder: Path) -> SavedCube:
     return SavedCube(folder, cube.eval(), centre, config)
 
 
+def check_dimension(saved: SavedCube, vectors: np.ndarray) -> None:
+    """Refuse vectors that a cube does not fit.
+
+    Raises:
+        ModelError: when the dimension differs from the cube's.
+    """
+    ours, theirs = saved.cube.dimension, vectors.shape[1]
+    if ours != theirs:
+        raise ModelError(f"The cube moves vectors of {ours} dimensions, these have {theirs}.")
+
+
 def _champion_of(pointer: Path) -> Path:
     """Return the model folder beside a champion pointer that it names."""
     text = pointer.read_bytes()[:200].decode(errors="replace").strip()

@@ -74,7 +74,7 @@ def test_what_differs_is_named_and_more_steps_are_another_run(settings, small_co
 
     assert call(*resume, "--set", "training.seed=5", "--set", "core.sweeps=2") == 2
     said = capsys.readouterr().err
-    assert "core.sweeps was 3 and is 2; training.seed was 0 and is 5" in said
+    assert "core.sweeps was None and is 2; training.seed was 0 and is 5" in said
     assert "--extend" not in said
 
     more = ("--set", "training.stages.1.max_steps=30")

@@ -98,7 +98,7 @@ class StageConfig(Section):
 
 _AUTOENCODER = StageConfig(name="autoencoder", mode="autoencoder", max_steps=200, max_epochs=100)
 _MIXED = StageConfig(name="mixed", mode="mixed", max_steps=100, max_epochs=60)
-_DIALOGUE = StageConfig(name="dialogue", mode="dialogue", max_steps=600, learning_rate=3e-3)
+_DIALOGUE = StageConfig(name="dialogue", mode="dialogue", max_steps=600, learning_rate=4.5e-3)
 
 PRESETS: dict[str, list[StageConfig]] = {
     "autoencoder": [_AUTOENCODER],

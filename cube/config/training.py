@@ -1,8 +1,8 @@
 """Settings of what is trained and how."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from cube.config.curriculum import PRESETS, Metric, StageConfig
 from cube.config.section import Section, Share
@@ -17,11 +17,30 @@ _HOW_IT_RUNS = {
 }
 
 
+def _at_most(most: int) -> AfterValidator:
+    """Allow what a trial decides ("auto"), and whole numbers from 0 to `most`."""
+
+    def check(value: int | str) -> int | str:
+        if isinstance(value, int) and not 0 <= value <= most:
+            raise ValueError(f"between 0 and {most:,}, or auto")
+        return value
+
+    return AfterValidator(check)
+
+
+_Auto = int | Literal["auto"]
+
+
 class CoreConfig(Section):
     """The only part that is trained."""
 
     rule: str = Field(default="planes", description="name of a registered rule")
-    sweeps: int = Field(default=3, ge=1, le=64, description="along the axes in turn (planes, axes)")
+    sweeps: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="along the axes in turn (planes, axes); null: 3, or 2 planes' beside a hub",
+    )
     gated: bool = Field(
         default=False, description="whether a gate turns every plane's move up or down (planes)"
     )
@@ -38,12 +57,12 @@ class CoreConfig(Section):
         le=64,
         description="numbers in a cell of the lattice; null: 1 for planes, 8 for cells and axes",
     )
-    hub: int | Literal["auto"] = Field(
+    hub: Annotated[_Auto, _at_most(65_536)] = Field(
         default="auto",
         union_mode="left_to_right",
         description="hidden units beside the rule that read the whole lattice and write to all of "
-        "it; auto: as many as a third of the dimensions where a short trial gains by them, else "
-        "none (planes, cells, axes)",
+        "it (planes, cells, axes); auto: a twelfth of the dimensions or five, where trials gain by "
+        "them, else none",
     )
     neighbours: Literal[6, 26] = Field(
         default=6, description="of a cell: those across its faces, or across corners as well"
@@ -73,6 +92,11 @@ class CoreConfig(Section):
         description="most training pairs to remember beside the core, used only where validation "
         "gains by it; 0: none",
     )
+    whitening: bool = Field(
+        default=True,
+        description="whether answers may be whitened by the covariance of the answers that are "
+        "searched, done only where validation gains by it",
+    )
     max_parameters: int = Field(
         default=65_000, ge=1, description="of the rules whose size is free (low_rank, mlp)"
     )
@@ -80,13 +104,6 @@ class CoreConfig(Section):
         default=None,
         description="lattice sides (X, Y, Z); null: as near to a cube as the dimension allows",
     )
-
-    @field_validator("hub")
-    @classmethod
-    def _hub_is_not_negative(cls, hub: int | str):
-        if isinstance(hub, int) and not 0 <= hub <= 65_536:
-            raise ValueError("between 0 and 65,536 units, or auto")
-        return hub
 
     @field_validator("shape")
     @classmethod
@@ -142,11 +159,11 @@ class TrainingConfig(Section):
         ge=0,
         description="training answers drawn at each step to choose among, beside the batch's own",
     )
-    hard_negatives: int | Literal["auto"] = Field(
+    hard_negatives: Annotated[_Auto, _at_most(100)] = Field(
         default="auto",
         union_mode="left_to_right",
         description="of every question: the teacher's first wrong answers, to choose among as "
-        "well; auto: 2 where a short trial gains by them, else none",
+        "well; auto: 2 where a trial gains by them, else none",
     )
     near_duplicate_cosine: float | None = Field(
         default=None,
@@ -245,13 +262,6 @@ class TrainingConfig(Section):
         """
         stages = [stage for stage in self.stages if not stage.restores]
         return self.model_copy(update={"stages": stages or self.stages})
-
-    @field_validator("hard_negatives")
-    @classmethod
-    def _hard_negatives_are_few(cls, hard_negatives: int | str):
-        if isinstance(hard_negatives, int) and not 0 <= hard_negatives <= 100:
-            raise ValueError("between 0 and 100, or auto")
-        return hard_negatives
 
     @model_validator(mode="after")
     def _symmetric_loss_sees_all_questions(self) -> "TrainingConfig":

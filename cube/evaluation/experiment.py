@@ -75,6 +75,16 @@ class Experiment:
         return np.unique(self.answers[in_bank])
 
     @property
+    def index(self) -> Rows:
+        """The answers a map may be fitted to, as they lie in an index before anybody asks.
+
+        Where test shares its bank with training, answers that only test has are left out.
+        """
+        shared = not self.separate_banks
+        known = np.unique(self.answers[self.splits != Split.TEST]) if shared else self.bank
+        return Rows(self.vectors, known)
+
+    @property
     def bank_vectors(self) -> Rows:
         """The bank's vectors, gathered where they are needed."""
         return Rows(self.vectors, self.bank)

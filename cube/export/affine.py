@@ -28,4 +28,6 @@ def affine_map(cube: Cube) -> tuple[Float[Tensor, "dim dim"], Float[Tensor, " di
             "strength. Train with core.gated=false, core.hub=0 and core.memory_pairs=0 for one "
             "that may be."
         )
+    if cube.whitening is not None:
+        weight, bias = cube.whitening(weight), cube.whitening(bias[None])[0]
     return weight, bias

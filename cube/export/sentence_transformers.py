@@ -3,25 +3,35 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cube.errors import ModelError
 from cube.export.affine import affine_map
 from cube.lattice.core import Cube
-from cube.model import load_model
+from cube.model import check_dimension, load_model
 from cube.teacher.encoder import Teacher
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
-def to_sentence_transformer(model: Path) -> "SentenceTransformer":
+def to_sentence_transformer(model: Path, index: np.ndarray | None = None) -> "SentenceTransformer":
     """Return a model whose `encode_query` moves questions.
 
     `encode_document` gives the teacher's own vectors, so an index of documents stays as it is.
 
+    Args:
+        model: model folder.
+        index: answers that will be searched, shape (A, dim), which a cube that whitens fits itself
+            to; None: as it was saved.
+
     Raises:
-        ModelError: when the cube knows no teacher.
+        ModelError: when the cube knows no teacher, or moves vectors of another dimension.
     """
     saved = load_model(model)
+    if index is not None:
+        check_dimension(saved, index)
+        saved.cube.fit_to_index(index)
     config = saved.teacher_config
     if config is None:
         raise ModelError(f"{model} was trained on stored vectors: there is no encoder to export.")
@@ -54,11 +64,11 @@ def _modules(cube: Cube) -> list[Any]:
     return [dense, Normalize()]
 
 
-def export_sentence_transformers(model: Path, out: Path) -> None:
+def export_sentence_transformers(model: Path, out: Path, index: np.ndarray | None = None) -> None:
     """Write the model of `to_sentence_transformer` to a folder.
 
     A cube that is one matrix needs stock modules only. Any other is loaded again by
     `SentenceTransformer(out, trust_remote_code=True)` where this package is installed: the code
     that is trusted is `cube.export.module`, and none is in the folder.
     """
-    to_sentence_transformer(model).save(str(out), create_model_card=False)
+    to_sentence_transformer(model, index).save(str(out), create_model_card=False)

@@ -12,6 +12,7 @@ from cube.config import CoreConfig
 from cube.lattice.memory import Memory
 from cube.lattice.reshaper import Reshaper
 from cube.lattice.rules import build_rule
+from cube.lattice.whitening import Answers, Whitening
 
 _APPLY_ROWS = 8_192  # rows a block when applied to a matrix: bounded memory, no slower
 _RECALL_ROWS = 1_024  # where every row is compared with all pairs remembered
@@ -23,6 +24,7 @@ class Cube(nn.Module):
     Attributes:
         strength: how far answers follow the core, from 0 (the frozen teacher) to 1.
         memory: training pairs that answers also draw on; none: the core alone.
+        whitening: turns answers to what tells those of the index apart; none: they stay.
     """
 
     strength: Tensor
@@ -34,6 +36,7 @@ class Cube(nn.Module):
         self.core = build_rule(self.reshaper.shape, config)
         self.register_buffer("strength", torch.tensor(1.0))
         self.memory = memory
+        self.whitening: Whitening | None = None
 
     @classmethod
     def from_state(cls, dimension: int, config: CoreConfig, state: dict[str, Tensor]) -> "Cube":
@@ -45,6 +48,8 @@ class Cube(nn.Module):
         prefix = "memory."
         remembered = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         cube = cls(dimension, config, Memory.like(remembered) if remembered else None)
+        if any(name.startswith("whitening.") for name in state):
+            cube.whitening = Whitening(dimension)
         cube.load_state_dict(state)
         return cube
 
@@ -68,7 +73,14 @@ class Cube(nn.Module):
         y_BD = y_BD + (1 - self.strength) * normalize(x_BD, dim=-1)
         if self.memory is not None:
             y_BD = y_BD + self.memory(x_BD)
+        if self.whitening is not None:
+            y_BD = self.whitening(y_BD)
         return normalize(y_BD, dim=-1)
+
+    def fit_to_index(self, answers: Answers) -> None:
+        """Whiten by the answers that will be searched, if the cube whitens at all."""
+        if self.whitening is not None:
+            self.whitening.fit_to(answers)
 
     def apply_to(self, vectors: Float[np.ndarray, "rows dim"]) -> Float32[np.ndarray, "rows dim"]:
         """Move a matrix of questions in blocks, see `answer`."""

@@ -1,7 +1,7 @@
-"""After training: how far answers follow the core, and how much they draw on the memory.
+"""After training: how far answers follow the core, draw on the memory, and are whitened.
 
-Both are chosen on validation, and only ever to something better than the core alone by more than
-chance explains. So a cube that learned nothing of use stays the frozen teacher.
+All three are chosen on validation, and only ever to something better than the core alone by more
+than chance explains. So a cube that learned nothing of use stays the frozen teacher.
 """
 
 from collections.abc import Iterable
@@ -17,12 +17,15 @@ from cube.config import TrainingConfig
 from cube.evaluation.significance import standard_error
 from cube.lattice.core import Cube
 from cube.lattice.memory import Memory
+from cube.lattice.whitening import Spectrum, Whitening
 from cube.training.dataset import TrainingSet
 from cube.training.validation import Validation
 
 STRENGTHS = (0.75, 0.5, 0.25, 0.0)
 SHARES = (0.25, 0.5, 1.0)
 FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
+
+WHITENINGS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 Setting = TypeVar("Setting")
 
@@ -35,19 +38,21 @@ class Calibration:
         strength: share of the core in an answer, the rest is the question itself.
         memory_pairs: training pairs remembered; 0 where remembering does not help.
         memory_share: weight of what is remembered against a prediction of length 1.
+        whitening: power of the inverse covariance of the index; 0 where it does not help.
         validation_mrr: MRR@10 of the answers so made.
     """
 
     strength: float
     memory_pairs: int
     memory_share: float
+    whitening: float
     validation_mrr: float
 
 
 def calibrate(
     cube: Cube, data: TrainingSet, config: TrainingConfig, validation: Validation
 ) -> Calibration:
-    """Set `strength` and `memory` of a trained cube and return what was chosen."""
+    """Set `strength`, `memory` and `whitening` of a trained cube and return what was chosen."""
     judge = _Judge(data, validation)
     x_BD = torch.from_numpy(validation.questions)
     core = torch.from_numpy(cube.restore(validation.questions))
@@ -62,7 +67,13 @@ def calibrate(
         share, scores = _choose_share(memory, x_BD, blends[strength], judge)
         cube.memory = memory.to(cube.strength.device) if share else None
     pairs = len(memory) if memory is not None and share else 0
-    return Calibration(strength, pairs, share, float(scores.mean()))
+
+    whitening = 0.0
+    if cube.config.whitening:
+        predictions = torch.from_numpy(cube.apply_to(validation.questions))
+        whitening, chosen, scores = _choose_whitening(validation.bank, predictions, judge)
+        cube.whitening = chosen.to(cube.strength.device) if whitening else None
+    return Calibration(strength, pairs, share, whitening, float(scores.mean()))
 
 
 def _remember(data: TrainingSet, limit: int, config: TrainingConfig) -> Memory | None:
@@ -98,6 +109,18 @@ def _choose_share(
     return share, scores
 
 
+def _choose_whitening(
+    bank: np.ndarray, predictions: Tensor, judge: "_Judge"
+) -> tuple[float, Whitening, np.ndarray]:
+    index = Spectrum(bank)
+    found = {strength: Whitening.of(index, strength) for strength in (0.0, *WHITENINGS)}
+    whitened = (
+        (s, torch.nn.functional.normalize(w(predictions), dim=-1)) for s, w in found.items()
+    )
+    strength, scores = judge.choose(0.0, whitened, sure=2.0)
+    return strength, found[strength], scores
+
+
 class _Judge:
     """Compares predictions for the validation questions."""
 
@@ -108,25 +131,25 @@ class _Judge:
         self._seen: Bool[np.ndarray, " Q"] = np.isin(first_right, data.answers)
 
     def choose(
-        self, default: Setting, candidates: Iterable[tuple[Setting, Tensor]]
+        self, default: Setting, candidates: Iterable[tuple[Setting, Tensor]], sure: float = 1.0
     ) -> tuple[Setting, Float[np.ndarray, " Q"]]:
         """Return the best candidate that is clearly better than the default, and its scores.
 
-        Clearly: over all questions by more than a standard error, and neither on answers that
+        Clearly: over all questions by more than `sure` standard errors, and neither on answers that
         training has seen nor on the others significantly worse (two standard errors).
         """
         scores = {name: self._score(prediction) for name, prediction in candidates}
         best = default
         for name, score in scores.items():
             better = score.mean() > scores[best].mean()
-            if better and self._clearly_better(score - scores[default]):
+            if better and self._clearly_better(score - scores[default], sure):
                 best = name
         return best, scores[best]
 
-    def _clearly_better(self, gain: Float[np.ndarray, " Q"]) -> bool:
+    def _clearly_better(self, gain: Float[np.ndarray, " Q"], sure: float) -> bool:
         parts = [part for part in (gain[self._seen], gain[~self._seen]) if len(part) > 1]
         no_part_suffers = all(part.mean() >= -2 * standard_error(part) for part in parts)
-        return bool(gain.mean() > standard_error(gain) and no_part_suffers)
+        return bool(gain.mean() > sure * standard_error(gain) and no_part_suffers)
 
     def _score(self, predictions: Tensor) -> Float[np.ndarray, " Q"]:
         return self._validation.reciprocal_ranks(predictions.float().numpy())

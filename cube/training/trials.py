@@ -1,4 +1,4 @@
-"""What the settings leave open, decided by short trainings that answer the validation questions.
+"""What the settings leave open, decided by trainings that answer the validation questions.
 
 A hub and hard negatives help much on some data and hurt on other (docs/LOG.md): a hub where answers
 lie far from their questions, hard negatives where what the teacher ranks first is truly wrong.
@@ -18,23 +18,29 @@ from cube.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
-TRIAL_STEPS = 200
 MIN_QUESTIONS = 100  # of validation; fewer cannot tell
-HARD_NEGATIVES = "training.hard_negatives"
-HUB = "core.hub"
+HARD_NEGATIVES, HUB = "training.hard_negatives", "core.hub"
 _MINED = 2  # hard negatives of a question
-_HUB_SHARE = 3  # dimensions by hidden units
+_SMALL_HUB, _LARGE_HUB = 1 / 12, 5 / 12  # units by dimensions: as many weights as the third sweep
 _MOST_COMPARED = 2**30  # questions times answers that are ranked for hard negatives
-_SURE = {HARD_NEGATIVES: 1, HUB: 2}  # standard errors to gain: a hub multiplies the parameters
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A value to try for a setting, and by how many standard errors it has to gain."""
+
+    setting: str
+    value: int
+    errors: float
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting tried.
+    """One value tried.
 
     Attributes:
         setting: its path in a config.
-        value: tried, against 0.
+        value: tried, against what was taken before it.
         gain: in MRR@10 on validation.
         standard_error: of that gain, over questions.
         taken: whether the value is used.
@@ -50,8 +56,10 @@ class Trial:
 def run_trials(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -> list[Trial]:
     """Try what the settings leave open, each beside what was taken before it.
 
-    Two trainings of the first stage that answers, without memory, are equal but for the setting. It
-    is taken if the questions rank better by one standard error (hard negatives) or two (a hub).
+    Two trainings of the first stage that answers, without memory and whitening, are equal but for
+    the setting. Hard negatives are taken if the questions rank better by one standard error, a
+    large hub, which multiplies the parameters, by two. A small hub costs no more than the sweep it
+    replaces: it is taken if they rank better at all.
 
     Args:
         core: `hub` is tried if it is "auto" and the rule is planes.
@@ -61,19 +69,16 @@ def run_trials(core: CoreConfig, training: TrainingConfig, data: TrainingSet) ->
     few = len(data.validation) < MIN_QUESTIONS
     if few or not any(stage.answers for stage in training.stages):
         return []
-    values = {}
-    if training.hard_negatives == "auto" and _can_be_mined(data):
-        values[HARD_NEGATIVES] = _MINED
-    if core.hub == "auto" and core.rule == "planes":
-        values[HUB] = max(1, data.dimension // _HUB_SHARE)
     trials: list[Trial] = []
-    ranks = _ranks(*with_trials(core, training, trials), data) if values else None
-    for setting, value in values.items():
+    candidates = _candidates(core, training, data)
+    ranks = _ranks(*with_trials(core, training, trials), data) if candidates else None
+    for candidate in candidates:
+        setting, value = candidate.setting, candidate.value
         wanted = Trial(setting, value, 0.0, 0.0, taken=True)
         changed = _ranks(*with_trials(core, training, [*trials, wanted]), data)
         gains = changed - ranks
         gain, error = float(gains.mean()), standard_error(gains)
-        trial = Trial(setting, value, gain, error, gain > _SURE[setting] * error)
+        trial = Trial(setting, value, gain, error, gain > candidate.errors * error)
         logger.info(
             "%s = %d gained %+.4f MRR@10 on validation (standard error %.4f): %s",
             setting, value, gain, error, "taken" if trial.taken else "left out",
@@ -86,7 +91,7 @@ def run_trials(core: CoreConfig, training: TrainingConfig, data: TrainingSet) ->
 def with_trials(
     core: CoreConfig, training: TrainingConfig, trials: Sequence[Trial]
 ) -> tuple[CoreConfig, TrainingConfig]:
-    """Return settings with nothing left open: what trials took, else 0."""
+    """Return settings with nothing left open: what trials took last, else as without trials."""
     taken = {trial.setting: trial.value for trial in trials if trial.taken}
     if core.hub == "auto":
         core = core.model_copy(update={"hub": taken.get(HUB, 0)})
@@ -96,6 +101,16 @@ def with_trials(
     return core, training
 
 
+def _candidates(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -> list[Candidate]:
+    found = []
+    if training.hard_negatives == "auto" and _can_be_mined(data):
+        found.append(Candidate(HARD_NEGATIVES, _MINED, errors=1.0))
+    if core.hub == "auto" and core.rule == "planes":
+        small, large = (max(1, round(share * data.dimension)) for share in (_SMALL_HUB, _LARGE_HUB))
+        found += [Candidate(HUB, small, errors=0.0), Candidate(HUB, large, errors=2.0)]
+    return found
+
+
 def _can_be_mined(data: TrainingSet) -> bool:
     return len(np.unique(data.questions)) * len(np.unique(data.answers)) <= _MOST_COMPARED
 
@@ -103,10 +118,9 @@ def _can_be_mined(data: TrainingSet) -> bool:
 def _ranks(
     core: CoreConfig, training: TrainingConfig, data: TrainingSet
 ) -> Float[np.ndarray, " questions"]:
-    """Return the reciprocal ranks of the validation questions after a short training."""
+    """Return the reciprocal ranks of the validation questions after a training."""
     stage = next(stage for stage in training.dialogue_alone().stages if stage.answers)
-    stage = stage.model_copy(update={"max_steps": min(TRIAL_STEPS, stage.max_steps)})
-    alone = core.model_copy(update={"memory_pairs": 0})
+    alone = core.model_copy(update={"memory_pairs": 0, "whitening": False})
     trainer = Trainer(training.model_copy(update={"stages": [stage]}), alone, data)
     cube, _ = trainer.train()
     validation = trainer.validation

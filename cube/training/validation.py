@@ -22,12 +22,13 @@ class Validation:
     Attributes:
         task: the questions and the bank they are ranked in.
         questions: their vectors, (Q, dim).
+        bank: its vectors, (A, dim), of length 1.
     """
 
     def __init__(self, data: TrainingSet, config: TrainingConfig):
         self.task = data.validation.sample(MAX_QUESTIONS, MAX_BANK, config.seed)
         self.questions = data.gather(self.task.questions)
-        self._bank = normalized(data.gather(self.task.bank))
+        self.bank = normalized(data.gather(self.task.bank))
         self._clean = data.gather(data.validation_texts[:MAX_QUESTIONS])
         generator = torch.Generator().manual_seed(stream_seed(config.seed, _NOISE, 0))
         noise = (config.noise, config.dropped_dimensions)
@@ -41,4 +42,4 @@ class Validation:
 
     def reciprocal_ranks(self, predictions: Float[np.ndarray, "Q dim"]) -> Float[np.ndarray, " Q"]:
         """Return 1 / rank of every question's first right answer, 0 beyond rank 10."""
-        return reciprocal_ranks(first_right_ranks(predictions, self._bank, self.task))
+        return reciprocal_ranks(first_right_ranks(predictions, self.bank, self.task))

@@ -46,7 +46,8 @@ def test_every_system_is_scored_and_compared(tmp_path, vectors, monkeypatch, cap
     for rule in ("dense", "low_rank", "mlp"):
         assert systems[rule]["learning_rate"] in quality.RATES
         assert systems[rule]["remembered_pairs"] == 0
-    assert systems["core_alone"]["remembered_pairs"] == 0
+    assert systems["core_alone"]["remembered_pairs"] == systems["core_alone"]["whitening"] == 0
+    assert systems["whitened_identity"]["mrr@10"] >= systems["identity"]["mrr@10"] - 0.02
     assert systems["core_alone"]["parameters"] == systems["cube"]["parameters"]
     assert systems["knn"]["remembered_pairs"] == 400
 

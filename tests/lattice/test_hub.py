@@ -44,8 +44,16 @@ def test_a_hub_adds_what_plain_loops_add():
 
 
 def test_it_has_the_units_it_is_given_and_none_while_they_are_open():
-    assert Cube(384, CoreConfig(hub=128)).num_parameters == 62_592 + 2 * 384 * 128 + 128 + 384
+    with_third_sweep = CoreConfig(hub=128, sweeps=3)
+    assert Cube(384, with_third_sweep).num_parameters == 62_592 + 2 * 384 * 128 + 128 + 384
     assert Cube(384, CoreConfig()).num_parameters == Cube(384, CoreConfig(hub=0)).num_parameters
+
+
+def test_a_small_hub_costs_what_the_sweep_it_replaces_did():
+    parameters = Cube(384, CoreConfig(hub=32)).num_parameters
+    assert parameters == 62_592 * 2 // 3 - 4_096 + 2 * 384 * 32 + 32 + 384
+    assert abs(parameters - 62_592) < 100
+    assert Cube(384, CoreConfig(hub=32)).core.rule[-1].axis == 1
 
 
 def test_a_cube_with_a_hub_is_not_one_matrix():

@@ -113,6 +113,13 @@ def evaluation_values() -> dict[str, Any]:
             "steps": 100,
             "best_step": 80,
             "best_validation_mrr": 0.5,
+            "calibration": {
+                "strength": 1.0,
+                "memory_pairs": 900,
+                "memory_share": 0.25,
+                "whitening": 0.3,
+                "validation_mrr": 0.52,
+            },
             "untrained_validation_mrr": 0.4,
             "steps_per_epoch": 4,
             "loss_convergence": 0.003,

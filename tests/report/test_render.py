@@ -74,6 +74,23 @@ def test_trials_are_told(make_run: MakeRun, taken: bool, words: str) -> None:
     assert f"by +0.031 (standard error 0.004): {words}" in html
 
 
+def test_what_was_chosen_after_the_training_is_told(make_run: MakeRun) -> None:
+    run = make_run()
+    evaluation = run.read("evaluation.json")
+    assert evaluation is not None
+    training = evaluation["training"]
+    html = report_html(run)
+    assert "follow the core in full; a memory of 900 training pairs counts 0.25 times" in html
+    assert "covariance of the answers searched, to the power of &minus;0.3" in html
+    training["calibration"] |= {"strength": 0.5, "memory_pairs": 0, "whitening": 0.0}
+    run.write("evaluation.json", evaluation)
+    html = report_html(run)
+    assert "at a strength of 0.5; no memory of training pairs; no whitening." in html
+    del training["calibration"]
+    run.write("evaluation.json", evaluation)
+    assert "Chosen on validation after" not in report_html(run)
+
+
 def test_sections_without_numbers_are_left_out_and_named(make_run: MakeRun) -> None:
     html = report_html(make_run())
     page = Page(html)

@@ -1,4 +1,4 @@
-"""Calibration: a memory where remembering helps, the frozen teacher where training hurt."""
+"""Calibration: memory and whitening where they help, the frozen teacher where training hurt."""
 
 import numpy as np
 import pytest
@@ -97,3 +97,31 @@ def test_no_more_is_remembered_than_the_config_allows(limit):
     data = data_of(np.arange(TOPICS))
     cube = Cube(DIMENSION, CoreConfig(memory_pairs=limit))
     assert calibrated(cube, data).memory_pairs <= limit
+
+
+def noisy_data(loud: bool) -> TrainingSet:
+    """Answers vary ten times as much in some directions as in others.
+
+    So does the noise of the questions, if it is loud; otherwise it is the same in all directions.
+    """
+    generator = np.random.default_rng(0)
+    pairs, spread = 600, np.geomspace(1, 10, DIMENSION)
+    answers = spread * generator.normal(size=(pairs, DIMENSION))
+    noise = generator.normal(size=answers.shape) * (1.2 * spread if loud else 3.0)
+    vectors = np.concatenate([answers + noise, answers]).astype(np.float32)
+    splits = np.where(np.arange(pairs) % 2, Split.TRAIN, Split.VALIDATION).astype(np.int8)
+    return make_training_set(vectors, np.arange(pairs), pairs + np.arange(pairs), splits)
+
+
+@pytest.mark.parametrize("loud", [True, False])
+def test_answers_are_whitened_where_what_varies_most_says_least(loud):
+    data = noisy_data(loud)
+    cube = Cube(DIMENSION, CoreConfig(memory_pairs=0))
+    plain = Cube(DIMENSION, CoreConfig(memory_pairs=0, whitening=False))
+    chosen, without = calibrated(cube, data), calibrated(plain, data)
+    assert (chosen.whitening > 0) is loud
+    assert (cube.whitening is not None) is loud
+    assert without.whitening == 0
+    assert plain.whitening is None
+    gain = chosen.validation_mrr - without.validation_mrr
+    assert gain > 0.02 if loud else gain == 0

@@ -10,6 +10,7 @@ from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.trials import run_trials, with_trials
 
 DIMENSION, PAIRS = 24, 1_500
+SMALL, LARGE = 2, 10  # a twelfth of the dimensions, and five
 
 
 def data_of(bent: bool) -> TrainingSet:
@@ -35,40 +36,43 @@ def training() -> TrainingConfig:
 
 def settled(core, training, data):
     trials = run_trials(core, training, data)
-    return *with_trials(core, training, trials), {trial.setting: trial for trial in trials}
+    return *with_trials(core, training, trials), {(t.setting, t.value): t for t in trials}
 
 
 def test_a_hub_is_taken_where_the_map_bends(training):
     core, chosen, trials = settled(CoreConfig(), training, data_of(bent=True))
-    assert core.hub == DIMENSION // 3
-    assert trials["core.hub"].gain > 2 * trials["core.hub"].standard_error > 0
+    assert core.hub == LARGE
+    large = trials["core.hub", LARGE]
+    assert large.gain > 2 * large.standard_error > 0
     assert (core, chosen, trials) == settled(CoreConfig(), training, data_of(bent=True))
 
 
 def test_a_hub_is_left_out_where_answers_are_near(training):
     core, _, trials = settled(CoreConfig(), training, data_of(bent=False))
     assert core.hub == 0
-    assert not trials["core.hub"].taken
+    assert not trials["core.hub", SMALL].taken
+    assert not trials["core.hub", LARGE].taken
 
 
-@pytest.mark.parametrize("errors", [0.9, 1.1, 1.9, 2.1])
+@pytest.mark.parametrize("errors", [-0.1, 0.9, 1.1, 1.9, 2.1])
 def test_what_is_taken_gains_by_enough_standard_errors(training, monkeypatch, errors):
-    """Hard negatives by one, a hub by two, tried with what was taken before."""
+    """Hard negatives by one, a large hub by two, a small one by none; each with those before."""
     tried = []
 
     def ranks(core, training, _):
         tried.append((training.hard_negatives, core.hub))
         noise = np.resize([1.0, -1.0], 100)  # of which the error of the mean is about a tenth
-        steps = sum(value > 0 for value in tried[-1])
+        steps = (training.hard_negatives > 0) + core.hub / SMALL - (core.hub == LARGE) * 3
         return np.zeros(100) if not steps else steps * (noise + errors * 0.1005)
 
     monkeypatch.setattr(trials_module, "_ranks", ranks)
     core, chosen, trials = settled(CoreConfig(), training, data_of(bent=False))
-    hard = trials["training.hard_negatives"]
+    hard = trials["training.hard_negatives", 2]
     assert hard.gain / hard.standard_error == pytest.approx(errors, rel=1e-3)
     assert chosen.hard_negatives == (2 if errors > 1 else 0)
-    assert tried == [(0, 0), (2, 0), (chosen.hard_negatives, 8)]
-    assert core.hub == (8 if errors > 2 else 0)
+    assert trials["core.hub", SMALL].taken is (errors > 0)
+    assert tried == [(0, 0), (2, 0), (chosen.hard_negatives, SMALL), (chosen.hard_negatives, LARGE)]
+    assert core.hub == (LARGE if errors > 2 else SMALL if errors > 0 else 0)
 
 
 def test_what_is_set_is_not_tried(training):
@@ -80,7 +84,7 @@ def test_what_is_set_is_not_tried(training):
 def test_where_mining_takes_long_hard_negatives_are_not_tried(training, monkeypatch):
     monkeypatch.setattr(trials_module, "_MOST_COMPARED", 10_000)
     _, chosen, trials = settled(CoreConfig(), training, data_of(bent=False))
-    assert list(trials) == ["core.hub"]
+    assert list(trials) == [("core.hub", SMALL), ("core.hub", LARGE)]
     assert chosen.hard_negatives == 0
 
 
@@ -92,7 +96,7 @@ def test_a_curriculum_that_never_answers_has_no_trial(training):
 
 def test_a_rule_without_a_hub_may_still_have_hard_negatives(training):
     _, _, trials = settled(CoreConfig(rule="dense"), training, data_of(bent=True))
-    assert list(trials) == ["training.hard_negatives"]
+    assert list(trials) == [("training.hard_negatives", 2)]
 
 
 def test_with_few_questions_there_is_no_trial(training, monkeypatch):

@@ -19,6 +19,7 @@ from cube.evaluation.baselines.system import (
 from cube.evaluation.baselines.trained import Train, trained_baselines
 from cube.evaluation.baselines.tuning import Tuning
 from cube.evaluation.baselines.untrained import untrained_baselines, untrained_random
+from cube.evaluation.baselines.whitened import whitened_baseline
 from cube.evaluation.experiment import Experiment
 from cube.lattice.core import Cube
 
@@ -55,6 +56,7 @@ def closed_form_baselines(experiment: Experiment) -> Iterator[AnySystem]:
     """Yield the baselines that need no gradient, each tuned when its turn comes."""
     yield from untrained_baselines(experiment.centre)
     tuning = Tuning(experiment)
+    yield whitened_baseline(experiment, tuning)
     yield from linear_baselines(experiment, tuning)
     yield knn_baseline(experiment, tuning)
     if experiment.texts is not None:

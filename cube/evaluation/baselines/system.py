@@ -15,6 +15,7 @@ Predict = Callable[[Float[np.ndarray, "Q D"]], Float[np.ndarray, "Q D"]]
 LABELS = {
     "identity": "frozen teacher (identity)",
     "centred_identity": "frozen teacher, centred",
+    "whitened_identity": "frozen teacher, whitened by the bank",
     "mean_answer": "mean answer (constant)",
     "ridge_raw": "ridge regression, raw scores",
     "ridge_centred": "ridge regression, centred scores",

@@ -13,8 +13,9 @@ Train = Callable[[CoreConfig], Cube]
 
 def rival_core(cube: Cube, rule: str) -> CoreConfig:
     """Return the core of a rival: a map alone; one of free size has as many parameters."""
-    changes = {"rule": rule, "max_parameters": cube.num_parameters, "memory_pairs": 0, "hub": 0}
-    return cube.config.model_copy(update=changes)
+    alone = {"memory_pairs": 0, "whitening": False, "hub": 0}
+    changes = {"rule": rule, "max_parameters": cube.num_parameters}
+    return cube.config.model_copy(update=alone | changes)
 
 
 def trained_baselines(cube: Cube, train: Train) -> list[System]:

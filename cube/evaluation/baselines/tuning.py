@@ -15,16 +15,17 @@ class Tuning:
     Attributes:
         task: the sampled questions and bank.
         questions: their vectors, shape (Q, D).
+        bank: its vectors, shape (A, D).
     """
 
     def __init__(self, experiment: Experiment):
         data = experiment.training_set
         self.task = data.validation.sample(MAX_QUESTIONS, MAX_BANK, seed=0)
         self.questions = data.gather(self.task.questions)
-        self._bank = data.gather(self.task.bank)
+        self.bank = data.gather(self.task.bank)
         self._answer_mean = experiment.centre.answer
 
     def mrr(self, predictions: Float[np.ndarray, "Q D"], rank_centred: bool) -> float:
         """Return MRR@10 of predictions for `questions`."""
-        ranking = rank_slice(predictions, self._bank, self.task, self._answer_mean, rank_centred)
+        ranking = rank_slice(predictions, self.bank, self.task, self._answer_mean, rank_centred)
         return float(reciprocal_ranks(ranking.ranks).mean())

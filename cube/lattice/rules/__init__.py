@@ -23,17 +23,21 @@ from cube.lattice.shape import Shape
 BuildRule = Callable[[Shape, CoreConfig], nn.Module]
 
 _SHARED_HIDDEN, _SHARED_CHANNELS = 1.0, 8
+_SWEEPS, _SWEEPS_BESIDE_HUB = 3, 2  # a hub of a twelfth of the cells costs what the third does
 
 
 def _planes(shape: Shape, config: CoreConfig) -> nn.Module:
     hidden, channels = config.hidden or 0.0, config.channels or 1
-    rule = PlaneSweeps(shape, config.sweeps, config.gated, hidden, channels)
+    sweeps = config.sweeps or (_SWEEPS_BESIDE_HUB if _hub_units(config) else _SWEEPS)
+    rule = PlaneSweeps(shape, sweeps, config.gated, hidden, channels)
     return with_channels(shape, channels, rule)
 
 
 def _axes(shape: Shape, config: CoreConfig) -> nn.Module:
     hidden, channels = _of_shared_rule(config)
-    return with_channels(shape, channels, AxisSweeps(shape, config.sweeps, hidden, channels))
+    return with_channels(
+        shape, channels, AxisSweeps(shape, config.sweeps or _SWEEPS, hidden, channels)
+    )
 
 
 def _cells(shape: Shape, config: CoreConfig) -> nn.Module:
@@ -58,10 +62,13 @@ def _of_shared_rule(config: CoreConfig) -> tuple[float, int]:
 
 
 def _beside_hub(build: BuildRule) -> BuildRule:
-    """Let a rule of the lattice have a hub; one whose units are still to be chosen has none."""
-    return lambda shape, config: with_hub(
-        shape, 0 if config.hub == "auto" else config.hub, build(shape, config)
-    )
+    """Let a rule of the lattice have a hub."""
+    return lambda shape, config: with_hub(shape, _hub_units(config), build(shape, config))
+
+
+def _hub_units(config: CoreConfig) -> int:
+    """Return the units of the hub; one whose units are still to be chosen has none."""
+    return 0 if config.hub == "auto" else config.hub
 
 
 RULES: dict[str, BuildRule] = {
