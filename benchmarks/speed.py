@@ -44,7 +44,6 @@ from cube.lattice.memory import Memory
 from cube.training.batches import PairBatch
 from cube.training.dataset import TrainingSet
 from cube.training.loss import answering_loss
-from cube.training.objectives import same_answer_mask
 from cube.training.trainer import Trainer
 
 Action = Callable[[], object]
@@ -73,8 +72,8 @@ def dense_training(config: Config, data: TrainingSet) -> Action:
             predictions, targets = x[rows], y[rows]
             predictions = predictions + dense(predictions)
             logits = normalize(predictions, dim=-1) @ normalize(targets, dim=-1).T
-            mask = same_answer_mask(rows, rows)
-            logits = (logits / training.temperature).masked_fill(mask, -torch.inf)
+            same = (rows[:, None] == rows).fill_diagonal_(False)
+            logits = (logits / training.temperature).masked_fill(same, -torch.inf)
             loss = cross_entropy(logits, torch.arange(batch))
             far = 1 - cosine_similarity(predictions, targets, dim=-1).mean()
             loss = loss + training.cosine_weight * far
@@ -90,7 +89,7 @@ def rooflines(config: Config, data: TrainingSet, batch: int) -> dict[str, Action
     cube = Cube(data.dimension, config.core)
     x = torch.from_numpy(data.gather(data.questions[:batch]))
     y = torch.from_numpy(data.gather(data.answers[:batch]))
-    pairs = PairBatch(x, y, torch.zeros(batch, batch, dtype=torch.bool))
+    pairs = PairBatch(x, y, torch.zeros(2, 0, dtype=torch.int64))
 
     def step() -> None:
         answering_loss(cube, pairs, config.training).backward()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from cube.config import TrainingConfig
@@ -16,7 +16,7 @@ from cube.training.candidates import Candidates
 from cube.training.curriculum import StepPlan
 from cube.training.dataset import TrainingSet
 from cube.training.difficulty import easiest_first
-from cube.training.objectives import corrupt, near_duplicate_mask
+from cube.training.objectives import corrupt, near_duplicates
 from cube.training.processes import Processes
 from cube.training.sampler import batch_rows, paced_rows, stream_seed
 
@@ -26,19 +26,23 @@ _QUESTION_NOISE = 5  # after those of validation and of candidates
 
 @dataclass(frozen=True)
 class PairBatch:
-    """Questions, and all answers to choose among: answer i is right for question i."""
+    """Questions, and all answers to choose among: answer i is right for question i.
+
+    Pairs (i, j) of `false_negatives` are no negatives: answer j is right for question i as well.
+    """
 
     questions: Float[Tensor, "own dim"]
     answers: Float[Tensor, "candidates dim"]
-    false_negatives: Bool[Tensor, "own candidates"]
+    false_negatives: Int[Tensor, "2 n"]
     centre: Float[Tensor, " dim"] | None = None  # mean training answer, where a loss needs it
 
     def part(self, start: int, stop: int) -> "PairBatch":
         """Return some of the questions with all answers, their own first."""
-        answers, mask = self.answers, self.false_negatives[start:stop]
-        if start:
-            answers, mask = answers.roll(-start, 0), mask.roll(-start, 1)
-        return PairBatch(self.questions[start:stop], answers, mask, self.centre)
+        asked, wrongly = self.false_negatives
+        here = (asked >= start) & (asked < stop)
+        moved = torch.stack([asked[here] - start, (wrongly[here] - start) % len(self.answers)])
+        answers = self.answers.roll(-start, 0) if start else self.answers
+        return PairBatch(self.questions[start:stop], answers, moved, self.centre)
 
     def to(self, device: torch.device) -> "PairBatch":
         """Move to a device."""
@@ -108,16 +112,16 @@ class Batches:
         positions = np.roll(positions, -own.start)  # this process's own come first
         count = own.stop - own.start
         questions, answers = self._data.questions[positions], self._data.answers[positions]
-        rows, mask = self._candidates.of(questions, answers, plan.step)
-        candidates = self._gather(rows)
-        mask = mask[:count]
+        rows, right = self._candidates.of(questions, answers, plan.step)
+        candidates, right = self._gather(rows), right[:, right[0] < count]
         if self._config.near_duplicate_cosine is not None:
-            mask |= near_duplicate_mask(candidates, count, self._config.near_duplicate_cosine)
+            near = near_duplicates(candidates, count, self._config.near_duplicate_cosine)
+            right = torch.cat([right, near], dim=1)
         if self._config.question_noise:
             asked = self._noisy(self._gather(questions), own.start, plan.step)[:count]
         else:
             asked = self._gather(questions[:count])
-        return PairBatch(asked, candidates, mask, self._candidates.centre), len(positions)
+        return PairBatch(asked, candidates, right, self._candidates.centre), len(positions)
 
     def _noisy(self, asked: Tensor, start: int, step: int) -> Tensor:
         """Add noise that does not depend on how questions are shared among processes."""

@@ -8,12 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from cube.config import TrainingConfig
 from cube.training.dataset import TrainingSet
-from cube.training.objectives import same_answer_mask
+from cube.training.objectives import same_answers
 
 _EXTRA = 4  # a random stream of its own, after those of batches and validation
 _BLOCK_ANSWERS = 16_384
@@ -41,14 +41,14 @@ class Candidates:
 
     def of(
         self, questions: Int[np.ndarray, " batch"], answers: Int[np.ndarray, " batch"], step: int
-    ) -> tuple[Int[np.ndarray, " candidates"], Bool[Tensor, "batch candidates"]]:
-        """Return rows of all candidates, `answers` first, and the mask of false negatives."""
-        mask = same_answer_mask(torch.from_numpy(questions), torch.from_numpy(answers))
+    ) -> tuple[Int[np.ndarray, " candidates"], Int[Tensor, "2 n"]]:
+        """Return rows of all candidates, `answers` first, and the false negatives among them."""
+        same = same_answers(questions, answers)
         if self._known is None:
-            return answers, mask
+            return answers, same
         more = np.setdiff1d(np.union1d(self._drawn(step), self._hard(questions)), answers)
-        right = _right(self._known, questions, more)
-        return np.concatenate([answers, more]), torch.cat([mask, torch.from_numpy(right)], dim=1)
+        right = _right(self._known, questions, more) + np.array([[0], [len(answers)]])
+        return np.concatenate([answers, more]), torch.cat([same, torch.from_numpy(right)], dim=1)
 
     def _mean(self) -> Float[Tensor, " dim"]:
         total = torch.zeros(self._data.dimension, dtype=torch.float64)
@@ -78,11 +78,10 @@ def _known(data: TrainingSet) -> Known:
     return data.questions[order], data.answers[order]
 
 
-def _right(known: Known, questions: np.ndarray, answers: np.ndarray) -> Bool[np.ndarray, "q a"]:
-    """Mark the answers (sorted rows) that a training pair gives to each question."""
-    right = np.zeros((len(questions), len(answers)), bool)
+def _right(known: Known, questions: np.ndarray, answers: np.ndarray) -> Int[np.ndarray, "2 n"]:
+    """Return by position which answers (sorted rows) a training pair gives to which question."""
     if not len(answers):
-        return right
+        return np.zeros((2, 0), np.int64)
     asked, given = known
     first = np.searchsorted(asked, questions, "left")
     counts = np.searchsorted(asked, questions, "right") - first
@@ -91,8 +90,7 @@ def _right(known: Known, questions: np.ndarray, answers: np.ndarray) -> Bool[np.
     found = given[np.repeat(first, counts) + within]
     columns = np.searchsorted(answers, found).clip(max=len(answers) - 1)
     here = answers[columns] == found
-    right[rows[here], columns[here]] = True
-    return right
+    return np.stack([rows[here], columns[here]])
 
 
 @lru_cache(maxsize=1)
@@ -111,7 +109,8 @@ def _mine(
         rows = asked[start : start + _BLOCK_QUESTIONS]
         questions = normalize(torch.from_numpy(data.gather(rows)), dim=-1)
         scores = questions @ bank.T
-        scores[torch.from_numpy(_right(known, rows, bank_rows))] = -torch.inf
+        right, answer = _right(known, rows, bank_rows)
+        scores[right, answer] = -torch.inf
         best = scores.topk(min(count, len(bank_rows)), dim=1)
         found = bank_rows[best.indices.numpy()]
         found[best.values.isinf().numpy()] = -1

@@ -2,28 +2,37 @@
 
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 
-def same_answer_mask(
-    questions: Int[Tensor, " batch"], answers: Int[Tensor, " batch"]
-) -> Bool[Tensor, "batch batch"]:
-    """Mark the pairs (i, j), i != j, where answer j is also right for question i.
+def same_answers(
+    questions: Int[np.ndarray, " batch"], answers: Int[np.ndarray, " batch"]
+) -> Int[Tensor, "2 n"]:
+    """Return the pairs (i, j), i != j, where answer j is also right for question i.
 
     They would be false negatives: the same answer twice in a batch, or one question with two
-    right answers.
+    right answers. Few of all pairs are, so they are listed and not marked.
     """
-    same = (answers[:, None] == answers[None, :]) | (questions[:, None] == questions[None, :])
-    return same.fill_diagonal_(False)
+    return torch.from_numpy(np.concatenate([_equal(questions), _equal(answers)], axis=1))
 
 
-def near_duplicate_mask(
+def _equal(rows: Int[np.ndarray, " n"]) -> Int[np.ndarray, "2 pairs"]:
+    """Return all pairs of different positions that hold equal rows."""
+    _, number, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(counts[number] > 1)
+    same = number[several, None] == number[several]
+    np.fill_diagonal(same, False)
+    return several[np.stack(np.nonzero(same))]
+
+
+def near_duplicates(
     candidates: Float[Tensor, "candidates dim"], own: int, threshold: float
-) -> Bool[Tensor, "own candidates"]:
-    """Mark the pairs (i, j), i != j, where candidate j is nearly the right answer i.
+) -> Int[Tensor, "2 n"]:
+    """Return the pairs (i, j), i != j, where candidate j is nearly the right answer i.
 
     Args:
         candidates: vectors; the first ones are the right answers, in order.
@@ -31,13 +40,14 @@ def near_duplicate_mask(
         threshold: cosine from which two answers count as one.
     """
     candidates = functional.normalize(candidates, dim=-1)
-    return (candidates[:own] @ candidates.T >= threshold).fill_diagonal_(False)
+    near = (candidates[:own] @ candidates.T >= threshold).fill_diagonal_(False)
+    return near.nonzero().T
 
 
 def contrastive_loss(
     predictions: Float[Tensor, "batch dim"],
     targets: Float[Tensor, "targets dim"],
-    false_negatives: Bool[Tensor, "batch targets"],
+    false_negatives: Int[Tensor, "2 n"],
     temperature: float | Float[Tensor, ""],
     symmetric: float = 0.0,
     dtype: torch.dtype | None = None,
@@ -45,16 +55,17 @@ def contrastive_loss(
     """InfoNCE (van den Oord et al. 2018): each prediction picks its own among the targets.
 
     All rows have length 1. Target i is right for prediction i; there may be more targets than
-    predictions. `symmetric` is the share of the loss by which right targets pick their own among
-    the predictions (as in CLIP, Radford et al. 2021). `dtype` is that of the factors of matrix
-    products, by default their own.
+    predictions. Pairs (i, j) of `false_negatives` are left out. `symmetric` is the share of the
+    loss by which right targets pick their own among the predictions (as in CLIP, Radford et al.
+    2021). `dtype` is that of the factors of matrix products, by default their own.
     """
     scale = torch.as_tensor(1 / temperature, device=predictions.device)
     dtype = dtype or predictions.dtype
     loss = _Choice.apply(predictions, targets, false_negatives, scale, dtype)
     if symmetric:
-        right, masked = targets[: len(predictions)], false_negatives[:, : len(predictions)]
-        back = _Choice.apply(right, predictions, masked.T, scale, dtype)
+        right, among = targets[: len(predictions)], false_negatives[1] < len(predictions)
+        swapped = false_negatives[:, among].flip(0)
+        back = _Choice.apply(right, predictions, swapped, scale, dtype)
         loss = (1 - symmetric) * loss + symmetric * back
     return loss
 
@@ -71,19 +82,19 @@ class _Choice(torch.autograd.Function):
         ctx: Any,
         rows_BD: Tensor,
         candidates_TD: Tensor,
-        masked_BT: Tensor,
+        left_out: Tensor,
         scale: Tensor,
         dtype: torch.dtype,
     ) -> Tensor:
         candidates_TD = candidates_TD.to(dtype)
         x_BT = ((rows_BD * scale).to(dtype) @ candidates_TD.T).to(rows_BD.dtype)
-        x_BT.masked_fill_(masked_BT, -torch.inf)
-        highest = x_BT.amax(dim=1, keepdim=True)
-        missing = highest[:, 0] - x_BT.diagonal()
-        total = x_BT.sub_(highest).exp_().sum(dim=1, keepdim=True)
-        x_BT.div_(total).diagonal().sub_(1)
+        x_BT[left_out[0], left_out[1]] = -torch.inf
+        torch.softmax(x_BT, dim=1, out=x_BT)
+        right = x_BT.diagonal().clamp_min(torch.finfo(x_BT.dtype).tiny)
+        loss = -right.log().mean()
+        x_BT.diagonal().sub_(1)
         ctx.save_for_backward(rows_BD, candidates_TD, x_BT.to(dtype), scale)
-        return (missing + total[:, 0].log()).mean()
+        return loss
 
     @staticmethod
     @torch.autograd.function.once_differentiable

@@ -11,7 +11,7 @@ from cube.training.batches import PairBatch
 from cube.training.curriculum import learning_rate
 from cube.training.dataset import TrainingSet
 from cube.training.loss import answering_loss
-from cube.training.objectives import same_answer_mask
+from cube.training.objectives import same_answers
 from cube.training.optimizer import make_optimizer, set_rate
 from cube.training.trainer import Trainer
 
@@ -88,7 +88,7 @@ def plain_loop(
             set_rate(
                 optimizer, learning_rate(stage.learning_rate, step, steps, config.warmup_share)
             )
-            pairs = PairBatch(x, y, same_answer_mask(questions, answers))
+            pairs = PairBatch(x, y, same_answers(questions.numpy(), answers.numpy()))
             loss = answering_loss(cube, pairs.to(torch.device(config.device)), config)
             optimizer.zero_grad()
             loss.backward()

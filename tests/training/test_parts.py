@@ -9,7 +9,7 @@ import torch
 from cube.config import StageConfig, TrainingConfig
 from cube.config.training import PlateauConfig
 from cube.training.curriculum import StageProgress, learning_rate
-from cube.training.objectives import contrastive_loss, corrupt, cosine_loss, same_answer_mask
+from cube.training.objectives import contrastive_loss, corrupt, cosine_loss, same_answers
 from cube.training.sampler import batch_rows, steps_per_epoch
 
 
@@ -33,8 +33,9 @@ def test_a_batch_depends_on_seed_stream_and_step_alone():
 def test_contrastive_loss_equals_a_plain_loop():
     torch.manual_seed(0)
     x, y = torch.randn(6, 8), torch.randn(6, 8)
-    questions, answers = torch.tensor([0, 1, 2, 3, 4, 0]), torch.tensor([10, 11, 11, 13, 14, 15])
-    mask = same_answer_mask(questions, answers)
+    questions, answers = np.array([0, 1, 2, 3, 4, 0]), np.array([10, 11, 11, 13, 14, 15])
+    same = same_answers(questions, answers)
+    assert sorted(same.T.tolist()) == [[0, 5], [1, 2], [2, 1], [5, 0]]
     losses = []
     for i in range(6):
         scores = [torch.cosine_similarity(x[i], y[j], dim=0).item() / 0.1 for j in range(6)]
@@ -46,13 +47,21 @@ def test_contrastive_loss_equals_a_plain_loop():
         losses.append(-math.log(math.exp(scores[i]) / denominator))
     expected = torch.tensor(losses).mean()
     x, y = (torch.nn.functional.normalize(rows, dim=-1) for rows in (x, y))
-    torch.testing.assert_close(contrastive_loss(x, y, mask, 0.1), expected)
+    torch.testing.assert_close(contrastive_loss(x, y, same, 0.1), expected)
 
 
 def test_a_batch_of_one_answer_has_no_contrast():
     x = torch.nn.functional.normalize(torch.randn(3, 4), dim=-1)
-    mask = same_answer_mask(torch.arange(3), torch.zeros(3, dtype=torch.long))
-    assert contrastive_loss(x, x, mask, 0.1).item() == 0
+    same = same_answers(np.arange(3), np.zeros(3, np.int64))
+    assert contrastive_loss(x, x, same, 0.1).item() == 0
+
+
+def test_a_prediction_that_could_not_be_farther_off_has_a_finite_loss():
+    x = torch.tensor([[1.0, 0], [-1.0, 0]], requires_grad=True)
+    loss = contrastive_loss(x, -x.detach(), torch.zeros(2, 0, dtype=torch.int64), 0.01)
+    loss.backward()
+    assert 80 < loss.item() < 200
+    assert torch.isfinite(x.grad).all()
 
 
 def test_cosine_loss_is_zero_for_equal_directions():
