@@ -3,17 +3,18 @@
     python -m benchmarks.ablation --data DIR [--sets NAME …] [--groups rules,layouts] [--seeds 3]
     python -m benchmarks.ablation --vectors FILE.npz --cross rules,layouts
 
-Every variant changes one thing of the default; `--cross` also takes every combination of the groups
-it names. Nothing is measured on test: one half of the validation part stops the training early and
-the other half is scored, among all answers of the validation part. Answers of one half are never
-right in the other. How a set is laid out stands in `benchmarks.sets`.
+Every variant changes one thing of the default, with what the default's trials took; `--cross` also
+takes every combination of the groups it names. Nothing is measured on test: one half of the
+validation part stops the training early and the other half is scored, among all answers of the
+validation part. Answers of one half are never right in the other. How a set is laid out stands in
+`benchmarks.sets`.
 """
 
 import argparse
 import itertools
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,16 @@ from cube.evaluation.metrics import score_slice
 from cube.evaluation.ranking import RetrievalTask
 from cube.evaluation.significance import paired_bootstrap
 from cube.training.trainer import Trainer
-from cube.training.trials import run_trials, with_trials
+from cube.training.trials import Trial, run_trials, with_trials
 
 DEFAULT = "default"
 # Narrower than the rule's default, which costs over 200 times what planes do on a CPU.
-_CELLS = ["core.rule=cells", "core.channels=4", "core.hidden=0.25"]
+_CELLS = ["core.rule=cells", "core.hub=0", "core.channels=4", "core.hidden=0.25"]
 GROUPS: dict[str, dict[str, list[str]]] = {
     "rules": {
         "planes, no hub": ["core.hub=0"],
-        "planes, hub of 128": ["core.hub=128"],
+        "planes, hub of 32": ["core.hub=32"],
+        "planes, hub of 160": ["core.hub=160"],
         "planes, gated": ["core.gated=true"],
         "planes, 2 sweeps": ["core.sweeps=2"],
         "planes, 6 sweeps": ["core.sweeps=6"],
@@ -49,7 +51,7 @@ GROUPS: dict[str, dict[str, list[str]]] = {
         "cells, 6 neighbours": _CELLS,
         "cells, 26 neighbours": [*_CELLS, "core.neighbours=26"],
         "cells, periodic": [*_CELLS, "core.periodic=true"],
-        "axes": ["core.rule=axes"],
+        "axes": ["core.rule=axes", "core.hub=0"],
     },
     "layouts": {
         "layout by correlation": ["core.layout=correlation"],
@@ -119,13 +121,12 @@ def halve_validation(bench_set: BenchSet) -> BenchSet:
     return replace(bench_set, experiment=halved, task=task)
 
 
-def measure(bench_set: BenchSet, config: Config, seeds: int) -> dict[str, Any]:
+def measure(bench_set: BenchSet, config: Config, seeds: int, trials: list[Trial]) -> dict[str, Any]:
     """Train one variant with every seed; return its scores by question and its cost."""
     experiment, task = bench_set.experiment, bench_set.task
     questions, bank = experiment.gather(task.questions), experiment.gather(task.bank)
     ranks, seconds, rollbacks, parameters = [], [], 0, 0
-    settings = config.core, config.training.dialogue_alone()
-    core, alone = with_trials(*settings, run_trials(*settings, experiment.training_set))
+    core, alone = with_trials(config.core, config.training.dialogue_alone(), trials)
     for seed in range(seeds):
         training = alone.model_copy(update={"seed": seed})
         started = time.perf_counter()
@@ -185,14 +186,17 @@ def run(options: argparse.Namespace) -> None:
     results: dict[str, dict[str, Any]] = {}
     for bench_set in map(halve_validation, chosen_sets(options, base)):
         measured: dict[str, dict[str, Any]] = {}
+        data = bench_set.experiment.training_set
+        trials = run_trials(base.core, base.training.dialogue_alone(), data)
         about = results[bench_set.name] = {
             "train_pairs": int((bench_set.experiment.splits == Split.TRAIN).sum()),
             "scored_questions": len(bench_set.task),
             "bank": len(bench_set.task.bank),
+            "trials": [asdict(trial) for trial in trials],
         }
         for name, settings in wanted.items():
             config = load_config(None, [*options.overrides, *settings])
-            measured[name] = measure(bench_set, config, options.seeds)
+            measured[name] = measure(bench_set, config, options.seeds, trials)
             about["variants"] = compare(measured, base.evaluation.bootstrap_resamples)
             storage.write_json(options.out, {"machine": machine(), "sets": results})
             console.print(f"{bench_set.name}: {name}: {measured[name]['mrr@10']:.4f}")
