@@ -6,8 +6,12 @@ import pickle
 
 import numpy as np
 import pytest
+from safetensors.torch import save
 
 from cube.cli import main
+from cube.config import load_config
+from cube.fit import evaluate_vectors
+from cube.lattice.whitening import Spectrum, Whitening
 from cube.model import load_model
 
 FAST = "training.stages=[{name: dialogue, mode: dialogue, max_steps: 80, learning_rate: 3e-3}]"
@@ -51,6 +55,38 @@ def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
     assert scores["cube"]["hit@1"] == pytest.approx((best == np.arange(len(best))).mean())
     assert scores["cube"]["mrr@10"] > scores["identity"]["mrr@10"]
     assert code == 0
+
+
+def test_a_cube_that_whitens_is_fitted_to_the_index_it_is_given(tmp_path, planted, files):
+    model, moved = tmp_path / "model", tmp_path / "moved.npy"
+    assert run("fit", *files, "--out", model, *QUICK, "--set", "core.memory_pairs=0") == 0
+    saved = load_model(model)
+    saved.cube.whitening = Whitening.of(Spectrum(planted[1]), 0.4)
+    (model / "model.safetensors").write_bytes(save(saved.cube.state_dict()))
+    other = planted[1] * np.linspace(0.2, 3, planted[1].shape[1], dtype=np.float32)
+    np.save(tmp_path / "other.npy", other)
+
+    apply = ("apply", "--model", model, "--vectors", files[1], "--out", moved)
+    assert run(*apply) == 0
+    np.testing.assert_array_equal(np.load(moved), saved.cube.apply_to(planted[0]))
+    assert run(*apply, "--index", tmp_path / "other.npy") == 0
+    saved.cube.fit_to_index(other)
+    np.testing.assert_array_equal(np.load(moved), saved.cube.apply_to(planted[0]))
+
+    np.save(tmp_path / "narrow.npy", other[:, :-1])
+    assert run(*apply, "--index", tmp_path / "narrow.npy") == 2
+
+
+def test_a_saved_cube_is_judged_fitted_to_the_answers_it_is_judged_on(tmp_path, planted, files):
+    model = tmp_path / "model"
+    assert run("fit", *files, "--out", model, *QUICK, "--set", "core.memory_pairs=0") == 0
+    scores = []
+    for known in planted[1], planted[1] * np.linspace(0.2, 3, 48, dtype=np.float32):
+        saved = load_model(model)
+        saved.cube.whitening = Whitening.of(Spectrum(known), 0.4)
+        values = evaluate_vectors(saved, *planted, load_config(None, QUICK[1::2]).evaluation)
+        scores.append(values["slices"]["all_pairs"]["scores"]["cube"])
+    assert scores[0] == scores[1]
 
 
 def test_shuffled_answers_are_refused_and_named(tmp_path, planted, files, capsys):
