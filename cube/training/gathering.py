@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 _SMALL_BYTES = 256 << 20  # a matrix that may as well stay
@@ -19,13 +20,18 @@ def gather_rows(
 ) -> Float[np.ndarray, "n dim"]:
     """Return rows as float32; a large mapped matrix leaves nothing of itself in memory."""
     if not is_on_disk(matrix):
-        return np.asarray(matrix[rows], np.float32)
+        return _as_float32(matrix[rows])
     assert isinstance(matrix, np.memmap)
     size = matrix.strides[0]
     with Path(str(matrix.filename)).open("rb") as file:
         places = (matrix.offset + rows.astype(np.int64) * size).tolist()
-        content = b"".join([os.pread(file.fileno(), size, place) for place in places])
-    return np.frombuffer(content, matrix.dtype).reshape(len(rows), -1).astype(np.float32)
+        content = bytearray().join([os.pread(file.fileno(), size, place) for place in places])
+    return _as_float32(np.frombuffer(content, matrix.dtype).reshape(len(rows), -1))
+
+
+def _as_float32(vectors: np.ndarray) -> Float[np.ndarray, "n dim"]:
+    """Convert by torch, which has float16 ten times as fast as NumPy."""
+    return torch.from_numpy(np.asarray(vectors)).float().numpy()
 
 
 def is_on_disk(matrix: np.ndarray) -> bool:
