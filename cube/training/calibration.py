@@ -70,9 +70,15 @@ def calibrate(
 
     whitening = 0.0
     if cube.config.whitening:
-        predictions = torch.from_numpy(cube.apply_to(validation.questions))
-        whitening, chosen, scores = _choose_whitening(validation.bank, predictions, judge)
-        cube.whitening = chosen.to(cube.strength.device) if whitening else None
+        reading = torch.zeros(())
+        if cube.memory is not None:
+            reading = cube.memory(x_BD.to(cube.strength.device)).cpu()
+        drawn = {s: blend + reading for s, blend in blends.items()}
+        (strength, whitening), scores = _choose_whitening(validation.bank, drawn, strength, judge)
+        cube.strength.fill_(strength)
+        if whitening:
+            cube.whitening = Whitening.of(Spectrum(validation.bank), whitening)
+            cube.whitening.to(cube.strength.device)
     return Calibration(strength, pairs, share, whitening, float(scores.mean()))
 
 
@@ -110,15 +116,19 @@ def _choose_share(
 
 
 def _choose_whitening(
-    bank: np.ndarray, predictions: Tensor, judge: "_Judge"
-) -> tuple[float, Whitening, np.ndarray]:
+    bank: np.ndarray, predictions: dict[float, Tensor], strength: float, judge: "_Judge"
+) -> tuple[tuple[float, float], np.ndarray]:
+    """Choose strength and whitening together: a core may only hurt what is whitened."""
     index = Spectrum(bank)
-    found = {strength: Whitening.of(index, strength) for strength in (0.0, *WHITENINGS)}
-    whitened = (
-        (s, torch.nn.functional.normalize(w(predictions), dim=-1)) for s, w in found.items()
-    )
-    strength, scores = judge.choose(0.0, whitened, sure=2.0)
-    return strength, found[strength], scores
+
+    def whitened() -> Iterable[tuple[tuple[float, float], Tensor]]:
+        yield (strength, 0.0), predictions[strength]
+        for power in WHITENINGS:
+            whiten = Whitening.of(index, power)
+            for followed, rows in predictions.items():
+                yield (followed, power), torch.nn.functional.normalize(whiten(rows), dim=-1)
+
+    return judge.choose((strength, 0.0), whitened(), sure=2.0)
 
 
 class _Judge:
