@@ -6,7 +6,7 @@
 How a set is laid out stands in `benchmarks.sets`. Every test question is ranked against all
 distinct answers of the test part by one scorer. Whatever is random is trained once a seed; a
 question's score is its mean over seeds, and the interval of a difference is a paired bootstrap over
-the questions. The cube has its default settings, which leave some choices to short trials on
+the questions. The cube has its default settings, which leave some choices to trials on
 validation; every rival trained by gradient may choose its learning rate and whether it learns from
 hard negatives by whole trainings on validation. Two controls tell what the cube's core adds from
 what its memory of training pairs and its whitening by the answers searched add. Other trainers

@@ -197,8 +197,8 @@ def export(*, model: Path, out: Path, index: Path | None = None) -> None:
         index: matrix of the answers that will be searched, which a cube that whitens fits itself
             to; without it, it stays fitted to those it was trained with.
     """
+    from cube.data.vector_files import read_vectors
     from cube.export.sentence_transformers import export_sentence_transformers
-    from cube.fit import read_vectors
 
     answers = None if index is None else read_vectors(index)
     export_sentence_transformers(model, out, answers)

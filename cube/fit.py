@@ -27,7 +27,7 @@ from cube.evaluation.experiment import Experiment
 from cube.evaluation.headroom import check_labels, look_ahead, refuse_shuffled
 from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.lattice.core import Cube
-from cube.model import REFERENCE_ROWS, SavedCube, check_dimension, save_model
+from cube.model import REFERENCE_ROWS, SavedCube, save_model
 from cube.report.card import model_card
 from cube.training.trainer import OnEvent, Trainer
 from cube.training.trials import run_trials, with_trials
@@ -188,7 +188,7 @@ def evaluate_vectors(
     centring uses the means the cube was saved with, whitening the bank as it lies there.
     """
     _check_pair(queries, answers)
-    check_dimension(saved, queries)
+    saved.check_dimension(queries)
     with tempfile.TemporaryDirectory(prefix="cube-") as scratch:
         question_rows, _ = first_rows(queries)
         answer_rows, _ = first_rows(answers)
@@ -225,8 +225,6 @@ def apply_model(
     Raises:
         ModelError: when the dimension differs from the cube's.
     """
-    check_dimension(saved, vectors)
-    if index is not None:
-        check_dimension(saved, index)
-        saved.cube.fit_to_index(index)
+    saved.check_dimension(vectors)
+    saved.fit_to_index(index)
     return saved.cube.apply_to(vectors)

@@ -61,6 +61,26 @@ class SavedCube:
                 "in its config.json or train again."
             )
 
+    def check_dimension(self, vectors: np.ndarray) -> None:
+        """Refuse vectors that the cube does not fit.
+
+        Raises:
+            ModelError: when the dimension differs from the cube's.
+        """
+        ours, theirs = self.cube.dimension, vectors.shape[1]
+        if ours != theirs:
+            raise ModelError(f"The cube moves vectors of {ours} dimensions, these have {theirs}.")
+
+    def fit_to_index(self, answers: np.ndarray | None) -> None:
+        """Whiten by answers that will be searched, (A, dim); with None it stays as it was saved.
+
+        Raises:
+            ModelError: when the dimension differs from the cube's.
+        """
+        if answers is not None:
+            self.check_dimension(answers)
+            self.cube.fit_to_index(answers)
+
     def bank(self) -> tuple[list[str], np.ndarray]:
         """Return texts and vectors of the answers it can give.
 
@@ -154,17 +174,6 @@ def load_model(folder: Path) -> SavedCube:
     except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{folder} is broken: {error}") from None
     return SavedCube(folder, cube.eval(), centre, config)
-
-
-def check_dimension(saved: SavedCube, vectors: np.ndarray) -> None:
-    """Refuse vectors that a cube does not fit.
-
-    Raises:
-        ModelError: when the dimension differs from the cube's.
-    """
-    ours, theirs = saved.cube.dimension, vectors.shape[1]
-    if ours != theirs:
-        raise ModelError(f"The cube moves vectors of {ours} dimensions, these have {theirs}.")
 
 
 def _champion_of(pointer: Path) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cube.config import CoreConfig, TrainingConfig
 from cube.data.splits import Split
 from cube.evaluation.confidence import fit_confidence
 from cube.lattice.core import Cube
@@ -26,14 +27,17 @@ def train_and_save(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
     started = time.perf_counter()
     cube, result, profile = train_in(run, training, core, run.folder, on_event)
     seconds = time.perf_counter() - started
-    run.write("timings.json", {**_timings(run, result, seconds), "profile": profile})
+    run.write(
+        "timings.json", {**_timings(run, core, training, result, seconds), "profile": profile}
+    )
     _save(run, cube, result)
     run.write("training.json", asdict(result))
     return asdict(result)
 
 
-def _timings(run: Run, result: TrainingResult, seconds: float) -> dict[str, Any]:
-    core, training = settings_of(run)
+def _timings(
+    run: Run, core: CoreConfig, training: TrainingConfig, result: TrainingResult, seconds: float
+) -> dict[str, Any]:
     data = run.experiment.training_set
     return {
         "training_seconds": seconds,

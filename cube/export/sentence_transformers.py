@@ -8,7 +8,7 @@ import numpy as np
 from cube.errors import ModelError
 from cube.export.affine import affine_map
 from cube.lattice.core import Cube
-from cube.model import check_dimension, load_model
+from cube.model import load_model
 from cube.teacher.encoder import Teacher
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def to_sentence_transformer(model: Path, index: np.ndarray | None = None) -> "Se
         ModelError: when the cube knows no teacher, or moves vectors of another dimension.
     """
     saved = load_model(model)
-    if index is not None:
-        check_dimension(saved, index)
-        saved.cube.fit_to_index(index)
+    saved.fit_to_index(index)
     config = saved.teacher_config
     if config is None:
         raise ModelError(f"{model} was trained on stored vectors: there is no encoder to export.")

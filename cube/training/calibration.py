@@ -24,7 +24,6 @@ from cube.training.validation import Validation
 STRENGTHS = (0.75, 0.5, 0.25, 0.0)
 SHARES = (0.25, 0.5, 1.0)
 FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
-
 WHITENINGS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 Setting = TypeVar("Setting")
@@ -74,11 +73,11 @@ def calibrate(
         if cube.memory is not None:
             reading = cube.memory(x_BD.to(cube.strength.device)).cpu()
         drawn = {s: blend + reading for s, blend in blends.items()}
-        (strength, whitening), scores = _choose_whitening(validation.bank, drawn, strength, judge)
+        index = Spectrum(validation.bank)
+        (strength, whitening), scores = _choose_whitening(index, drawn, strength, judge)
         cube.strength.fill_(strength)
         if whitening:
-            cube.whitening = Whitening.of(Spectrum(validation.bank), whitening)
-            cube.whitening.to(cube.strength.device)
+            cube.whitening = Whitening.of(index, whitening).to(cube.strength.device)
     return Calibration(strength, pairs, share, whitening, float(scores.mean()))
 
 
@@ -116,10 +115,9 @@ def _choose_share(
 
 
 def _choose_whitening(
-    bank: np.ndarray, predictions: dict[float, Tensor], strength: float, judge: "_Judge"
+    index: Spectrum, predictions: dict[float, Tensor], strength: float, judge: "_Judge"
 ) -> tuple[tuple[float, float], np.ndarray]:
     """Choose strength and whitening together: a core may only hurt what is whitened."""
-    index = Spectrum(bank)
 
     def whitened() -> Iterable[tuple[tuple[float, float], Tensor]]:
         yield (strength, 0.0), predictions[strength]
