@@ -126,7 +126,7 @@ def _choose_whitening(
             for followed, rows in predictions.items():
                 yield (followed, power), torch.nn.functional.normalize(whiten(rows), dim=-1)
 
-    return judge.choose((strength, 0.0), whitened(), sure=2.0)
+    return judge.choose((strength, 0.0), whitened())
 
 
 class _Judge:
@@ -139,25 +139,25 @@ class _Judge:
         self._seen: Bool[np.ndarray, " Q"] = np.isin(first_right, data.answers)
 
     def choose(
-        self, default: Setting, candidates: Iterable[tuple[Setting, Tensor]], sure: float = 1.0
+        self, default: Setting, candidates: Iterable[tuple[Setting, Tensor]]
     ) -> tuple[Setting, Float[np.ndarray, " Q"]]:
         """Return the best candidate that is clearly better than the default, and its scores.
 
-        Clearly: over all questions by more than `sure` standard errors, and neither on answers that
+        Clearly: over all questions by more than a standard error, and neither on answers that
         training has seen nor on the others significantly worse (two standard errors).
         """
         scores = {name: self._score(prediction) for name, prediction in candidates}
         best = default
         for name, score in scores.items():
             better = score.mean() > scores[best].mean()
-            if better and self._clearly_better(score - scores[default], sure):
+            if better and self._clearly_better(score - scores[default]):
                 best = name
         return best, scores[best]
 
-    def _clearly_better(self, gain: Float[np.ndarray, " Q"], sure: float) -> bool:
+    def _clearly_better(self, gain: Float[np.ndarray, " Q"]) -> bool:
         parts = [part for part in (gain[self._seen], gain[~self._seen]) if len(part) > 1]
         no_part_suffers = all(part.mean() >= -2 * standard_error(part) for part in parts)
-        return bool(gain.mean() > sure * standard_error(gain) and no_part_suffers)
+        return bool(gain.mean() > standard_error(gain) and no_part_suffers)
 
     def _score(self, predictions: Tensor) -> Float[np.ndarray, " Q"]:
         return self._validation.reciprocal_ranks(predictions.float().numpy())

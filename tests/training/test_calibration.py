@@ -30,7 +30,7 @@ def data_of(question_answers: np.ndarray, unseen: int = 0) -> TrainingSet:
 
 
 def cube_of(noise: float) -> Cube:
-    cube = Cube(DIMENSION, CoreConfig())
+    cube = Cube(DIMENSION, CoreConfig(whitening=False))
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in cube.parameters():
@@ -102,12 +102,12 @@ def test_no_more_is_remembered_than_the_config_allows(limit):
 def noisy_data(loud: bool) -> TrainingSet:
     """Answers vary ten times as much in some directions as in others.
 
-    So does the noise of the questions, if it is loud; otherwise it is the same in all directions.
+    So does the noise of the questions, if it is loud there; otherwise it is loudest elsewhere.
     """
     generator = np.random.default_rng(0)
     pairs, spread = 600, np.geomspace(1, 10, DIMENSION)
     answers = spread * generator.normal(size=(pairs, DIMENSION))
-    noise = generator.normal(size=answers.shape) * (1.2 * spread if loud else 3.0)
+    noise = generator.normal(size=answers.shape) * (1.2 * spread if loud else 10 / spread)
     vectors = np.concatenate([answers + noise, answers]).astype(np.float32)
     splits = np.where(np.arange(pairs) % 2, Split.TRAIN, Split.VALIDATION).astype(np.int8)
     return make_training_set(vectors, np.arange(pairs), pairs + np.arange(pairs), splits)
