@@ -61,17 +61,16 @@ def calibrate(
     cube.strength.fill_(strength)
 
     memory = _remember(data, cube.config.memory_pairs, config)
-    share = 0.0
+    share, reading = 0.0, torch.zeros(())
     if memory is not None:
-        share, scores = _choose_share(memory, x_BD, blends[strength], judge)
+        near = memory.neighbours(x_BD)
+        share, scores = _choose_share(memory, near, blends[strength], judge)
+        reading = memory.read(*near) if share else reading
         cube.memory = memory.to(cube.strength.device) if share else None
     pairs = len(memory) if memory is not None and share else 0
 
     whitening = 0.0
     if cube.config.whitening:
-        reading = torch.zeros(())
-        if cube.memory is not None:
-            reading = cube.memory(x_BD.to(cube.strength.device)).cpu()
         drawn = {s: blend + reading for s, blend in blends.items()}
         index = Spectrum(validation.bank)
         (strength, whitening), scores = _choose_whitening(index, drawn, strength, judge)
@@ -93,10 +92,10 @@ def _remember(data: TrainingSet, limit: int, config: TrainingConfig) -> Memory |
 
 @torch.inference_mode()
 def _choose_share(
-    memory: Memory, questions: Tensor, base: Tensor, judge: "_Judge"
+    memory: Memory, neighbours: tuple[Tensor, Tensor], base: Tensor, judge: "_Judge"
 ) -> tuple[float, np.ndarray]:
-    near, answers = memory.neighbours(questions)
-    best = near[:, 0].float()
+    similarity, answers = neighbours
+    best = similarity[:, 0].float()
     floors = [-torch.inf if q is None else float(best.quantile(q)) for q in FLOORS]
 
     def readings() -> Iterable[tuple[tuple[float, float], Tensor]]:
@@ -104,7 +103,7 @@ def _choose_share(
         for floor in floors:
             memory.floor.fill_(floor)
             memory.share.fill_(1.0)
-            reading = memory.read(near, answers)
+            reading = memory.read(similarity, answers)
             for share in SHARES:
                 yield (share, floor), base + share * reading
 
