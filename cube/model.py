@@ -29,7 +29,7 @@ from cube.evaluation.experiment import Centre
 from cube.lattice.core import Cube
 from cube.teacher.encoder import Teacher
 
-FORMAT = 1
+FORMAT = 2
 REFERENCE_ROWS = 4_096
 
 

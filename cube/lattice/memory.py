@@ -1,71 +1,148 @@
-"""A memory of training pairs: the answers that questions near to the one asked have had.
+"""A memory of training pairs, read beside the core.
 
 What a small core cannot hold in its weights, it looks up, as nearest-neighbour language models do
-(Khandelwal et al. 2020). Nothing in here is trained; its few settings are chosen on validation.
-Shapes: B batch, D dimension, M pairs remembered, K neighbours.
+(Khandelwal et al. 2020). Three things are read, each with a share of its own: the answers that near
+training questions have had, which are added; those questions themselves, which are what their
+answers were asked with and not what answers hold, and are subtracted; and the training answers
+nearest to the question itself, added where answers speak of the same as their neighbours do (the
+expansion of a query by a collection, Diaz & Metzler 2006), subtracted where they are rivals.
+Nothing in here is trained; the shares are chosen on validation.
+
+Shapes: B batch, D dimension, M pairs remembered, A their distinct answers, K neighbours.
 """
 
+from typing import NamedTuple
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 NEIGHBOURS = 16
 
 
-class Memory(nn.Module):
-    """Reads out the answers of the nearest training questions, in the teacher's own space.
+class Shares(NamedTuple):
+    """Weights of what is read against a prediction of length 1.
 
-    Neighbours are weighted by a softmax of their similarity, in which one place more stands for
+    Attributes:
+        answers: of the answers of near questions.
+        questions: of those questions, subtracted.
+        near_answers: of the answers near to the question itself; below 0: subtracted.
+    """
+
+    answers: float = 0.0
+    questions: float = 0.0
+    near_answers: float = 0.0
+
+    def weigh(
+        self,
+        answers: Float[Tensor, "batch dim"],
+        questions: Float[Tensor, "batch dim"],
+        near_answers: Float[Tensor, "batch dim"],
+    ) -> Float[Tensor, "batch dim"]:
+        """Return the weighted sum of what was read."""
+        sum_of_pairs = self.answers * answers - self.questions * questions
+        return sum_of_pairs + self.near_answers * near_answers
+
+
+NOTHING = Shares()
+
+
+class Neighbours(NamedTuple):
+    """The nearest in memory to every question of a batch, nearest first."""
+
+    question_similarity: Float[Tensor, "batch k"]
+    pairs: Int[Tensor, "batch k"]
+    answer_similarity: Float[Tensor, "batch n"]
+    answers: Int[Tensor, "batch n"]
+
+
+class Memory(nn.Module):
+    """Reads what is near in the teacher's own space.
+
+    Near questions are weighted by a softmax of their similarity, in which one place more stands for
     "nothing near": the farther the nearest question is below `floor`, the less is read.
     """
 
     questions: Tensor
     answers: Tensor
+    answer_of: Tensor
     temperature: Tensor
     floor: Tensor
-    share: Tensor
+    shares: Tensor
 
-    def __init__(self, questions: Float[Tensor, "pairs dim"], answers: Float[Tensor, "pairs dim"]):
-        """Remember pairs; until `share` is set, nothing of them is used.
+    def __init__(
+        self,
+        questions: Float[Tensor, "pairs dim"],
+        answers: Float[Tensor, "answers dim"],
+        answer_of: Int[Tensor, " pairs"],
+    ):
+        """Remember pairs; until shares are set, nothing of them is used.
 
         Args:
-            questions: row i was answered by row i of the answers; kept as float16.
-            answers: of length 1.
+            questions: of the pairs; kept at length 1 as float16.
+            answers: distinct ones, likewise.
+            answer_of: row i of the questions was answered by this row of the answers.
         """
         super().__init__()
         normalize = nn.functional.normalize
         self.register_buffer("questions", normalize(questions.float(), dim=-1).half())
         self.register_buffer("answers", normalize(answers.float(), dim=-1).half())
+        self.register_buffer("answer_of", answer_of.int())
         self.register_buffer("temperature", torch.tensor(0.05))
         self.register_buffer("floor", torch.tensor(-torch.inf))
-        self.register_buffer("share", torch.tensor(0.0))
+        self.register_buffer("shares", torch.zeros(len(Shares._fields)))
 
     @classmethod
     def like(cls, state: dict[str, Tensor]) -> "Memory":
         """Return a memory of the shapes in a state dict, to load it into."""
-        return cls(torch.zeros(state["questions"].shape), torch.zeros(state["answers"].shape))
+        questions, answers = (torch.zeros(state[name].shape) for name in ("questions", "answers"))
+        return cls(questions, answers, torch.zeros(len(questions), dtype=torch.int64))
 
     def __len__(self) -> int:
         return len(self.questions)
 
-    def neighbours(
-        self, x_BD: Float[Tensor, "batch dim"]
-    ) -> tuple[Float[Tensor, "batch k"], Float[Tensor, "batch k dim"]]:
-        """Return similarity and answer of the nearest remembered questions, nearest first."""
-        x_BD = nn.functional.normalize(x_BD, dim=-1)
-        similarity = x_BD @ self.questions.to(x_BD.dtype).T
-        nearest = similarity.topk(min(NEIGHBOURS, len(self)), dim=-1)
-        return nearest.values, self.answers[nearest.indices].to(x_BD.dtype)
+    def use(self, shares: Shares, floor: float) -> None:
+        """Set how much is read."""
+        self.shares.copy_(torch.tensor(shares))
+        self.floor.fill_(floor)
 
-    def read(
-        self, similarity_BK: Float[Tensor, "batch k"], answers_BKD: Float[Tensor, "batch k dim"]
-    ) -> Float[Tensor, "batch dim"]:
-        """Return `share` times the weighted mean of the neighbours' answers."""
+    def neighbours(self, x_BD: Float[Tensor, "batch dim"]) -> Neighbours:
+        """Return what is nearest to every question, of questions and of answers."""
+        return Neighbours(*_nearest(x_BD, self.questions), *_nearest(x_BD, self.answers))
+
+    def near_pairs(
+        self, similarity_BK: Float[Tensor, "batch k"], pairs_BK: Int[Tensor, "batch k"]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
+        """Return the weighted means of near pairs' answers and of their questions."""
         nothing = self.floor.expand(len(similarity_BK), 1)
         scores = torch.cat([similarity_BK, nothing], dim=-1) / self.temperature
         weights_BK = scores.softmax(dim=-1)[:, :-1]
-        return self.share * torch.einsum("bk,bkd->bd", weights_BK, answers_BKD)
+        answers = self.answers[self.answer_of[pairs_BK]]
+        return _mean(weights_BK, answers), _mean(weights_BK, self.questions[pairs_BK])
+
+    def near_answers(
+        self, similarity_BN: Float[Tensor, "batch n"], answers_BN: Int[Tensor, "batch n"]
+    ) -> Float[Tensor, "batch dim"]:
+        """Return the weighted mean of near answers, which stand closer than near questions do."""
+        weights_BN = (2 * similarity_BN / self.temperature).softmax(dim=-1)
+        return _mean(weights_BN, self.answers[answers_BN])
 
     def forward(self, x_BD: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Return what the memory adds to a prediction of length 1."""
-        return self.read(*self.neighbours(x_BD))
+        shares = Shares(*self.shares.tolist())
+        answers = questions = near_answers = torch.zeros_like(x_BD)
+        if shares.answers or shares.questions:
+            answers, questions = self.near_pairs(*_nearest(x_BD, self.questions))
+        if shares.near_answers:
+            near_answers = self.near_answers(*_nearest(x_BD, self.answers))
+        return shares.weigh(answers, questions, near_answers)
+
+
+def _nearest(x_BD: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    x_BD = nn.functional.normalize(x_BD, dim=-1)
+    nearest = (x_BD @ keys.to(x_BD.dtype).T).topk(min(NEIGHBOURS, len(keys)), dim=-1)
+    return nearest.values, nearest.indices
+
+
+def _mean(weights_BK: Tensor, vectors_BKD: Tensor) -> Tensor:
+    return torch.einsum("bk,bkd->bd", weights_BK, vectors_BKD.to(weights_BK.dtype))

@@ -1,32 +1,36 @@
 """After training: how far answers follow the core, draw on the memory, and are whitened.
 
-All three are chosen on validation, and only ever to something better than the core alone by more
-than chance explains. So a cube that learned nothing of use stays the frozen teacher.
+All of it is chosen on validation, one setting after the other, and only ever to something better
+than before by more than chance explains. So a cube that learned nothing of use stays the frozen
+teacher.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from itertools import product
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from cube.config import TrainingConfig
 from cube.evaluation.significance import standard_error
 from cube.lattice.core import Cube
-from cube.lattice.memory import Memory
+from cube.lattice.memory import NOTHING, Memory, Shares
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.training.dataset import TrainingSet
 from cube.training.validation import Validation
 
-STRENGTHS = (0.75, 0.5, 0.25, 0.0)
-SHARES = (0.25, 0.5, 1.0)
+STRENGTHS = (1.0, 0.75, 0.5, 0.25, 0.0)
+ANSWERS = (0.1, 0.25, 0.5, 1.0)  # shares of what a memory reads
+QUESTIONS = (0.0, 0.1, 0.25, 0.5)
+NEAR_ANSWERS = (-0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0)
 FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
 WHITENINGS = (0.1, 0.2, 0.3, 0.4, 0.5)
-
-Setting = TypeVar("Setting")
+_ROUNDS = 2  # a setting may be worth more once others are chosen
 
 
 @dataclass(frozen=True)
@@ -36,127 +40,170 @@ class Calibration:
     Attributes:
         strength: share of the core in an answer, the rest is the question itself.
         memory_pairs: training pairs remembered; 0 where remembering does not help.
-        memory_share: weight of what is remembered against a prediction of length 1.
+        answers_share: weight of the answers of near training questions against a prediction of
+            length 1.
+        questions_share: weight by which those questions are subtracted.
+        near_answers_share: weight of the training answers nearest to the question; below 0:
+            subtracted.
         whitening: power of the inverse covariance of the index; 0 where it does not help.
         validation_mrr: MRR@10 of the answers so made.
     """
 
     strength: float
     memory_pairs: int
-    memory_share: float
+    answers_share: float
+    questions_share: float
+    near_answers_share: float
     whitening: float
     validation_mrr: float
+
+
+@dataclass(frozen=True)
+class _Setting:
+    strength: float = 1.0
+    shares: Shares = NOTHING
+    floor: float = -np.inf
+    whitening: float = 0.0
 
 
 def calibrate(
     cube: Cube, data: TrainingSet, config: TrainingConfig, validation: Validation
 ) -> Calibration:
     """Set `strength`, `memory` and `whitening` of a trained cube and return what was chosen."""
-    judge = _Judge(data, validation)
-    x_BD = torch.from_numpy(validation.questions)
-    core = torch.from_numpy(cube.restore(validation.questions))
-    plain = torch.nn.functional.normalize(x_BD, dim=-1)
-    blends = {s: s * core + (1 - s) * plain for s in (1.0, *STRENGTHS)}
-    strength, scores = judge.choose(1.0, ((s, blends[s]) for s in blends))
-    cube.strength.fill_(strength)
-
     memory = _remember(data, cube.config.memory_pairs, config)
-    share, reading = 0.0, torch.zeros(())
-    if memory is not None:
-        near = memory.neighbours(x_BD)
-        share, scores = _choose_share(memory, near, blends[strength], judge)
-        reading = memory.read(*near) if share else reading
-        cube.memory = memory.to(cube.strength.device) if share else None
-    pairs = len(memory) if memory is not None and share else 0
+    answers = _Answers(cube, memory, validation)
+    judge = _Judge(answers, data, validation)
+    chosen = _Setting()
+    for _ in range(_ROUNDS):
+        before = chosen
+        chosen = judge.choose(chosen, _strengths(chosen))
+        if memory is not None:
+            chosen = judge.choose(chosen, _answer_shares(chosen, answers.floors))
+            chosen = judge.choose(chosen, _question_shares(chosen))
+            chosen = judge.choose(chosen, _near_answer_shares(chosen))
+        if cube.config.whitening:
+            chosen = judge.choose(chosen, _whitenings(chosen))
+        if chosen == before:
+            break
+    device = cube.strength.device
+    cube.strength.fill_(chosen.strength)
+    cube.memory = None
+    if memory is not None and any(chosen.shares):
+        memory.use(chosen.shares, chosen.floor)
+        cube.memory = memory.to(device)
+    if chosen.whitening:
+        cube.whitening = Whitening.of(answers.index, chosen.whitening).to(device)
+    return Calibration(
+        chosen.strength,
+        0 if cube.memory is None else len(cube.memory),
+        *chosen.shares,
+        chosen.whitening,
+        float(judge.score(chosen).mean()),
+    )
 
-    whitening = 0.0
-    if cube.config.whitening:
-        drawn = {s: blend + reading for s, blend in blends.items()}
-        index = Spectrum(validation.bank)
-        (strength, whitening), scores = _choose_whitening(index, drawn, strength, judge)
-        cube.strength.fill_(strength)
-        if whitening:
-            cube.whitening = Whitening.of(index, whitening).to(cube.strength.device)
-    return Calibration(strength, pairs, share, whitening, float(scores.mean()))
+
+def _strengths(chosen: _Setting) -> Iterator[_Setting]:
+    return (replace(chosen, strength=strength) for strength in STRENGTHS)
+
+
+def _answer_shares(chosen: _Setting, floors: list[float]) -> Iterator[_Setting]:
+    yield replace(chosen, shares=chosen.shares._replace(answers=0.0))
+    for share, floor in product(ANSWERS, floors):
+        yield replace(chosen, shares=chosen.shares._replace(answers=share), floor=floor)
+
+
+def _question_shares(chosen: _Setting) -> Iterator[_Setting]:
+    return (replace(chosen, shares=chosen.shares._replace(questions=s)) for s in QUESTIONS)
+
+
+def _near_answer_shares(chosen: _Setting) -> Iterator[_Setting]:
+    return (replace(chosen, shares=chosen.shares._replace(near_answers=s)) for s in NEAR_ANSWERS)
+
+
+def _whitenings(chosen: _Setting) -> Iterator[_Setting]:
+    """Strength and whitening together: a core may only hurt what is whitened."""
+    for power, strength in product((0.0, *WHITENINGS), STRENGTHS):
+        yield replace(chosen, whitening=power, strength=strength)
 
 
 def _remember(data: TrainingSet, limit: int, config: TrainingConfig) -> Memory | None:
     if limit == 0:
         return None
     kept = np.random.default_rng(config.seed).permutation(data.num_pairs)[:limit]
-    pairs = np.unique(np.stack([data.questions[kept], data.answers[kept]]), axis=1)
-    memory = Memory(*(torch.from_numpy(data.gather(rows)) for rows in pairs))
+    questions, answers = np.unique(np.stack([data.questions[kept], data.answers[kept]]), axis=1)
+    distinct, answer_of = np.unique(answers, return_inverse=True)
+    asked, given = (torch.from_numpy(data.gather(rows)) for rows in (questions, distinct))
+    memory = Memory(asked, given, torch.from_numpy(answer_of))
     memory.temperature.fill_(config.temperature)
     return memory
 
 
-@torch.inference_mode()
-def _choose_share(
-    memory: Memory, neighbours: tuple[Tensor, Tensor], base: Tensor, judge: "_Judge"
-) -> tuple[float, np.ndarray]:
-    similarity, answers = neighbours
-    best = similarity[:, 0].float()
-    floors = [-torch.inf if q is None else float(best.quantile(q)) for q in FLOORS]
+class _Answers:
+    """Answers to the validation questions by settings; what settings share is computed once."""
 
-    def readings() -> Iterable[tuple[tuple[float, float], Tensor]]:
-        yield (0.0, floors[0]), base
-        for floor in floors:
-            memory.floor.fill_(floor)
-            memory.share.fill_(1.0)
-            reading = memory.read(similarity, answers)
-            for share in SHARES:
-                yield (share, floor), base + share * reading
+    def __init__(self, cube: Cube, memory: Memory | None, validation: Validation):
+        self._memory, self._bank = memory, validation.bank
+        self._questions = torch.from_numpy(validation.questions)
+        self._core = torch.from_numpy(cube.restore(validation.questions))
+        self._plain = normalize(self._questions, dim=-1)
+        self._near = None if memory is None else memory.neighbours(self._questions)
+        self._read = cache(self._reading)
+        self._whiten = cache(lambda power: Whitening.of(self.index, power))
 
-    (share, floor), scores = judge.choose((0.0, floors[0]), readings())
-    memory.share.fill_(share)
-    memory.floor.fill_(floor)
-    return share, scores
+    @cached_property
+    def index(self) -> Spectrum:
+        """Of the answers that are searched."""
+        return Spectrum(self._bank)
 
+    @property
+    def floors(self) -> list[float]:
+        """Floors to choose among."""
+        assert self._near is not None
+        best = self._near.question_similarity[:, 0].float()
+        return [-np.inf if q is None else float(best.quantile(q)) for q in FLOORS]
 
-def _choose_whitening(
-    index: Spectrum, predictions: dict[float, Tensor], strength: float, judge: "_Judge"
-) -> tuple[tuple[float, float], np.ndarray]:
-    """Choose strength and whitening together: a core may only hurt what is whitened."""
+    @torch.inference_mode()
+    def __call__(self, setting: _Setting) -> Float[np.ndarray, "Q dim"]:
+        """Return the answers, of length 1; as `Cube.answer` would."""
+        y_QD = setting.strength * self._core + (1 - setting.strength) * self._plain
+        if any(setting.shares):
+            y_QD = y_QD + setting.shares.weigh(*self._read(setting.floor))
+        if setting.whitening:
+            y_QD = self._whiten(setting.whitening)(y_QD)
+        return normalize(y_QD, dim=-1).float().numpy()
 
-    def whitened() -> Iterable[tuple[tuple[float, float], Tensor]]:
-        yield (strength, 0.0), predictions[strength]
-        for power in WHITENINGS:
-            whiten = Whitening.of(index, power)
-            for followed, rows in predictions.items():
-                yield (followed, power), torch.nn.functional.normalize(whiten(rows), dim=-1)
-
-    return judge.choose((strength, 0.0), whitened())
+    def _reading(self, floor: float) -> tuple[Tensor, Tensor, Tensor]:
+        memory, near = self._memory, self._near
+        assert memory is not None
+        assert near is not None
+        memory.floor.fill_(floor)
+        pairs = memory.near_pairs(near.question_similarity, near.pairs)
+        return *pairs, memory.near_answers(near.answer_similarity, near.answers)
 
 
 class _Judge:
-    """Compares predictions for the validation questions."""
+    """Compares settings by the validation questions."""
 
-    def __init__(self, data: TrainingSet, validation: Validation):
-        self._validation = validation
+    def __init__(self, answers: _Answers, data: TrainingSet, validation: Validation):
         task = validation.task
         first_right = task.bank[task.right[task.bounds[:-1]]]
         self._seen: Bool[np.ndarray, " Q"] = np.isin(first_right, data.answers)
+        self.score = cache(lambda setting: validation.reciprocal_ranks(answers(setting)))
 
-    def choose(
-        self, default: Setting, candidates: Iterable[tuple[Setting, Tensor]]
-    ) -> tuple[Setting, Float[np.ndarray, " Q"]]:
-        """Return the best candidate that is clearly better than the default, and its scores.
+    def choose(self, current: _Setting, candidates: Iterable[_Setting]) -> _Setting:
+        """Return the best candidate that is clearly better than the current setting, or that.
 
         Clearly: over all questions by more than a standard error, and neither on answers that
         training has seen nor on the others significantly worse (two standard errors).
         """
-        scores = {name: self._score(prediction) for name, prediction in candidates}
-        best = default
-        for name, score in scores.items():
-            better = score.mean() > scores[best].mean()
-            if better and self._clearly_better(score - scores[default]):
-                best = name
-        return best, scores[best]
+        best = current
+        for candidate in candidates:
+            better = self.score(candidate).mean() > self.score(best).mean()
+            if better and self._clearly_better(self.score(candidate) - self.score(current)):
+                best = candidate
+        return best
 
     def _clearly_better(self, gain: Float[np.ndarray, " Q"]) -> bool:
         parts = [part for part in (gain[self._seen], gain[~self._seen]) if len(part) > 1]
         no_part_suffers = all(part.mean() >= -2 * standard_error(part) for part in parts)
         return bool(gain.mean() > standard_error(gain) and no_part_suffers)
-
-    def _score(self, predictions: Tensor) -> Float[np.ndarray, " Q"]:
-        return self._validation.reciprocal_ranks(predictions.float().numpy())

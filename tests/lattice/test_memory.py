@@ -6,7 +6,7 @@ import torch
 
 from cube.config import CoreConfig
 from cube.lattice.core import Cube
-from cube.lattice.memory import NEIGHBOURS, Memory
+from cube.lattice.memory import NEIGHBOURS, Memory, Shares
 
 
 def unit(*shape: int, seed: int) -> torch.Tensor:
@@ -16,44 +16,56 @@ def unit(*shape: int, seed: int) -> torch.Tensor:
 
 @pytest.fixture
 def memory() -> Memory:
-    memory = Memory(unit(50, 12, seed=1), unit(50, 12, seed=2))
-    memory.share.fill_(0.5)
+    """Fifty pairs, two of which share each of 25 answers."""
+    memory = Memory(unit(50, 12, seed=1), unit(25, 12, seed=2), torch.arange(50) % 25)
+    memory.use(Shares(answers=0.5), -np.inf)
     return memory
 
 
 @pytest.mark.parametrize("floor", [-np.inf, 0.4])
-def test_reading_equals_a_softmax_with_a_place_for_nothing(memory, floor):
-    memory.floor.fill_(floor)
+@pytest.mark.parametrize("shares", [(0.5, 0, 0), (0, 0.25, 0), (0, 0, -0.5), (0.5, 0.25, 0.1)])
+def test_reading_equals_the_plain_formula(memory, floor, shares):
+    memory.use(Shares(*shares), floor)
+    questions, answers = memory.questions.float().numpy(), memory.answers.float().numpy()
     x = unit(3, 12, seed=3)
-    for query, read in zip(x, memory(x), strict=True):
-        scores = (memory.questions.float() @ query).numpy()
-        nearest = np.argsort(-scores)[:NEIGHBOURS]
-        weights = np.exp(np.append(scores[nearest], floor) / 0.05)
-        weights = weights[:-1] / weights.sum()
-        expected = 0.5 * weights @ memory.answers[torch.from_numpy(nearest.copy())].float().numpy()
+    for query, read in zip(x.numpy(), memory(x), strict=True):
+        similarity = questions @ query
+        nearest = np.argsort(-similarity)[:NEIGHBOURS]
+        weights = np.exp(np.append(similarity[nearest], floor) / 0.05)
+        weights = weights[:-1] / weights.sum()  # one place more is for nothing
+        directly = answers @ query
+        closest = np.argsort(-directly)[:NEIGHBOURS]
+        closeness = np.exp(directly[closest] / 0.025)
+        expected = (
+            shares[0] * weights @ answers[nearest % 25]
+            - shares[1] * weights @ questions[nearest]
+            + shares[2] * (closeness / closeness.sum()) @ answers[closest]
+        )
         np.testing.assert_allclose(read, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_a_question_remembered_draws_the_answer_to_its_own(memory):
-    memory.share.fill_(100.0)
+    memory.use(Shares(answers=100.0), -np.inf)
     cube = Cube(12, CoreConfig(), memory)
     memory.temperature.fill_(0.001)
     answers = cube.apply_to(memory.questions.float().numpy())
-    assert (answers * memory.answers.float().numpy()).sum(axis=1).min() > 0.99
+    assert (answers * memory.answers[memory.answer_of].float().numpy()).sum(axis=1).min() > 0.99
 
 
 def test_a_floor_above_every_similarity_leaves_the_core_alone(memory):
-    memory.floor.fill_(5.0)
+    memory.use(Shares(answers=0.5, questions=0.5), floor=5.0)
     x = unit(4, 12, seed=4).numpy()
     np.testing.assert_allclose(Cube(12, CoreConfig(), memory).apply_to(x), x, atol=1e-6)
 
 
 def test_fewer_pairs_than_neighbours_are_enough():
-    memory = Memory(unit(3, 12, seed=1), unit(3, 12, seed=2))
+    memory = Memory(unit(3, 12, seed=1), unit(2, 12, seed=2), torch.tensor([0, 1, 1]))
+    memory.use(Shares(1.0, 1.0, 1.0), -np.inf)
     assert memory(unit(2, 12, seed=3)).shape == (2, 12)
 
 
 def test_a_cube_comes_back_whole_from_its_state(memory):
+    memory.use(Shares(0.5, 0.25, -0.1), 0.3)
     cube = Cube(12, CoreConfig(), memory)
     cube.strength.fill_(0.25)
     with torch.no_grad():

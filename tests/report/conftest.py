@@ -116,7 +116,9 @@ def evaluation_values() -> dict[str, Any]:
             "calibration": {
                 "strength": 1.0,
                 "memory_pairs": 900,
-                "memory_share": 0.25,
+                "answers_share": 0.25,
+                "questions_share": 0.1,
+                "near_answers_share": 0.0,
                 "whitening": 0.3,
                 "validation_mrr": 0.52,
             },

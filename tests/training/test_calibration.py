@@ -47,7 +47,7 @@ def test_new_wordings_of_answers_that_were_seen_are_remembered():
     data, cube = data_of(np.arange(TOPICS)), cube_of(0.0)
     before = cube.apply_to(data.gather(data.validation.questions))
     chosen = calibrated(cube, data)
-    assert chosen.memory_share > 0
+    assert chosen.answers_share > 0
     assert chosen.memory_pairs == len(cube.memory) == data.num_pairs
     right = data.gather(data.validation.bank[data.validation.right])
     after = cube.apply_to(data.gather(data.validation.questions))
@@ -57,8 +57,6 @@ def test_new_wordings_of_answers_that_were_seen_are_remembered():
 
 def test_answers_without_rhyme_or_reason_are_not_remembered():
     data = data_of(np.random.default_rng(1).permutation(TOPICS), unseen=TOPICS // 2)
-    cube = cube_of(0.0)
-    questions = data.gather(data.validation.questions)
     seen = np.isin(data.validation.bank[data.validation.right], data.answers)
     assert seen.any()
     assert not seen.all()
@@ -66,14 +64,44 @@ def test_answers_without_rhyme_or_reason_are_not_remembered():
         data.vectors, data.questions, np.roll(data.answers, 17), data.texts, data.validation,
         data.validation_texts,
     )  # fmt: skip
+    chosen = calibrated(cube_of(0.0), data)
+    assert (chosen.answers_share, chosen.questions_share) == (0.0, 0.0)
+
+
+def in_families(questions: np.ndarray, answers: np.ndarray) -> TrainingSet:
+    """Pairs of which every other one is held out."""
+    pairs = len(questions)
+    vectors = np.concatenate([questions, answers]).astype(np.float32)
+    splits = np.where(np.arange(pairs) % 2, Split.TRAIN, Split.VALIDATION).astype(np.int8)
+    return make_training_set(vectors, np.arange(pairs), pairs + np.arange(pairs), splits, True)
+
+
+def test_what_near_questions_have_in_common_is_subtracted():
+    generator = np.random.default_rng(0)
+    answers = generator.normal(size=(600, DIMENSION))
+    wording = np.repeat(generator.normal(size=(12, DIMENSION)), 50, axis=0)  # says nothing
+    data = in_families(answers + 2 * wording, answers)
+    cube = cube_of(0.0)
     chosen = calibrated(cube, data)
-    assert (chosen.memory_share, chosen.memory_pairs) == (0.0, 0)
-    assert cube.memory is None
-    np.testing.assert_allclose(
-        cube.apply_to(questions),
-        questions / np.linalg.norm(questions, axis=1, keepdims=True),
-        atol=1e-5,
-    )
+    assert chosen.questions_share > 0
+    assert cube.memory is not None
+    core_alone = calibrated(Cube(DIMENSION, CoreConfig(memory_pairs=0, whitening=False)), data)
+    assert chosen.validation_mrr > core_alone.validation_mrr + 0.1
+
+
+@pytest.mark.parametrize("rivals", [False, True])
+def test_answers_near_a_question_are_added_or_subtracted_by_what_they_tell(rivals):
+    generator = np.random.default_rng(0)
+    family = np.repeat(generator.normal(size=(60, DIMENSION)), 10, axis=0)
+    own = generator.normal(size=family.shape)
+    if rivals:  # the family is in all questions, and what is asked for is little
+        questions, answers = 3 * family + own, family + own
+        questions[1::2] = generator.normal(size=own[1::2].shape)  # near questions tell nothing
+    else:  # what is asked for is the family, in a noisy question
+        questions, answers = family + 1.5 * own, family + 0.3 * generator.normal(size=own.shape)
+    data = in_families(questions, answers)
+    chosen = calibrated(cube_of(0.0), data)
+    assert (chosen.near_answers_share < 0) if rivals else (chosen.near_answers_share > 0)
 
 
 def test_a_core_that_only_hurts_has_no_say():

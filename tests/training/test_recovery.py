@@ -128,7 +128,7 @@ def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path, data, d
 
 def test_only_the_newest_checkpoints_and_the_best_weights_are_kept(tmp_path, data):
     keep = config(checkpoint_seconds=1e-9, keep_checkpoints=2)
-    trainer = Trainer(keep, CoreConfig(), data, tmp_path)
+    trainer = Trainer(keep, CoreConfig(memory_pairs=0), data, tmp_path)
     (tmp_path / CHECKPOINTS).mkdir()
     left = tmp_path / CHECKPOINTS / ".000003.pt.abc"  # what a kill in mid write leaves
     left.write_bytes(b"half")
