@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -113,28 +115,26 @@ def bench_encode(folder: Path, texts: int, repeats: int) -> dict[str, float]:
             assert np.abs(found - expected).max() < 1e-4
         ratios[f"{name}, ratio to plain encode"] = min(plain) / min(ours)
         ratios[f"{name}, texts a second"] = len(case) / min(ours)
-    return ratios | bench_onnx(folder, {"short texts": short, "mixed lengths": mixed}, repeats)
+    return ratios | bench_backends(folder, {"short texts": short, "mixed lengths": mixed}, repeats)
 
 
-def bench_onnx(folder: Path, cases: dict[str, list[str]], repeats: int) -> dict[str, float]:
-    """Return speed of the ONNX backend by that of one plain torch call, and its fidelity."""
+def bench_backends(folder: Path, cases: dict[str, list[str]], repeats: int) -> dict[str, float]:
+    """Return speeds of the quicker backends by that of plain torch calls, and their fidelity."""
     from cube.config import TeacherConfig
     from cube.teacher.encoder import Teacher
 
-    teacher = Teacher(TeacherConfig(backend="onnx"))
-    teacher.encode(["warm"], "query")
     results = {}
-    for name, case in cases.items():
+    for backend, (name, case) in product(("bfloat16", "onnx"), cases.items()):
+        teacher = Teacher(TeacherConfig(backend=backend))
+        teacher.encode(["warm"], "query")
         ours, plain = [], []
         found = exact = np.empty(0)
         for i in range(repeats):
-            path = folder / f"onnx-{name.replace(' ', '-')}-{i}.sqlite"
-            found = timed(
-                lambda case=case, path=path: encode_through_cache(teacher, path, case), ours
-            )
-            exact = timed(lambda case=case: teacher.exact.encode(case, "query"), plain)
-        results[f"{name}, ONNX to plain encode"] = min(plain) / min(ours)
-        results[f"{name}, ONNX cosine to torch"] = float((found * exact).sum(1).mean())
+            path = folder / f"{backend}-{name.replace(' ', '-')}-{i}.sqlite"
+            found = timed(partial(encode_through_cache, teacher, path, case), ours)
+            exact = timed(partial(teacher.exact.encode, case, "query"), plain)
+        results[f"{name}, {backend} to plain encode"] = min(plain) / min(ours)
+        results[f"{name}, {backend} cosine to torch"] = float((found * exact).sum(1).mean())
     return results
 
 

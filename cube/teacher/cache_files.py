@@ -52,9 +52,9 @@ def all_stats(folder: Path) -> list[dict[str, Any]]:
                     "hits": hits,
                     "misses": misses,
                     "hit_rate": hits / (hits + misses) if hits + misses else None,
-                    "backend": "onnx" if measured else "torch",
-                    "fidelity": measured[0] if measured else None,
-                    "fidelity_lowest": measured[1] if measured else None,
+                    "backend": measured.backend if measured else "torch",
+                    "fidelity": measured.mean if measured else None,
+                    "fidelity_lowest": measured.lowest if measured else None,
                 }
             )
     return result
@@ -134,7 +134,7 @@ def merge_files(folder: Path, sources: list[Path]) -> list[dict[str, Any]]:
             before = len(cache)
             whole = cache.copy_from(file)
             if measured:
-                note_fidelity(cache, *measured)
+                note_fidelity(cache, measured)
             result.append({"file": file.name, "whole": whole, "new": len(cache) - before})
     return result
 

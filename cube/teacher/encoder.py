@@ -95,13 +95,17 @@ class Teacher:
 
     def encode(self, texts: list[str], role: Role) -> Float32[np.ndarray, "texts dim"]:
         """Encode texts in batches sorted by length; no progress bar, no cache."""
-        vectors = self.model.encode(
-            texts,
-            prompt=self._prompt(role) or None,
-            batch_size=self.config.batch_size,
-            normalize_embeddings=self.config.normalize,
-            show_progress_bar=False,
-        )
+        import torch
+
+        quick = self.config.backend == "bfloat16"
+        with torch.autocast(self.model.device.type, torch.bfloat16, enabled=quick):
+            vectors = self.model.encode(
+                texts,
+                prompt=self._prompt(role) or None,
+                batch_size=self.config.batch_size,
+                normalize_embeddings=self.config.normalize,
+                show_progress_bar=False,
+            )
         return np.asarray(vectors, np.float32)
 
     def _prompt(self, role: Role) -> str:

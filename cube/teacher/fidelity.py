@@ -1,5 +1,7 @@
 """How near the vectors of a quicker backend are to the exact ones, on the very texts at hand."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from cube.errors import TeacherError
@@ -7,6 +9,14 @@ from cube.teacher.cache import EmbeddingCache
 from cube.teacher.encoder import Role, Teacher
 
 SAMPLE_TEXTS = 32
+
+
+class Fidelity(NamedTuple):
+    """Cosines of a backend's vectors to the exact ones: the lowest mean of a sample, the lowest."""
+
+    backend: str
+    mean: float
+    lowest: float
 
 
 def check_fidelity(teacher: Teacher, cache: EmbeddingCache, texts: list[str], role: Role) -> None:
@@ -26,11 +36,13 @@ def check_fidelity(teacher: Teacher, cache: EmbeddingCache, texts: list[str], ro
     if teacher.config.backend == "torch":
         return
     sample = texts[:: -(-len(texts) // SAMPLE_TEXTS)]
-    exact, quick = teacher.exact.encode(sample, role), teacher.encode(sample, role)
+    exact, quick = (  # in float64: bfloat16 is off by less than what float32 can tell from 1
+        backend.encode(sample, role).astype(np.float64) for backend in (teacher.exact, teacher)
+    )
     lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(quick, axis=1)
-    cosines = (exact * quick).sum(1) / np.maximum(lengths, np.finfo(np.float32).tiny)
+    cosines = (exact * quick).sum(1) / np.maximum(lengths, np.finfo(np.float64).tiny)
     mean = float(cosines.mean())
-    note_fidelity(cache, mean, float(cosines.min()))
+    note_fidelity(cache, Fidelity(teacher.config.backend, mean, float(cosines.min())))
     if mean < teacher.config.min_fidelity:
         raise TeacherError(
             f"Vectors of teacher.backend: {teacher.config.backend} have a mean cosine of "
@@ -39,14 +51,18 @@ def check_fidelity(teacher: Teacher, cache: EmbeddingCache, texts: list[str], ro
         )
 
 
-def note_fidelity(cache: EmbeddingCache, mean: float, lowest: float) -> None:
+def note_fidelity(cache: EmbeddingCache, found: Fidelity) -> None:
     """Keep the lowest of the numbers seen so far beside the vectors."""
-    known = fidelity(cache) or (1.0, 1.0)
-    cache.set_meta("fidelity", str(min(mean, known[0])))
-    cache.set_meta("fidelity_lowest", str(min(lowest, known[1])))
+    known = fidelity(cache) or found
+    cache.set_meta("fidelity", str(min(found.mean, known.mean)))
+    cache.set_meta("fidelity_lowest", str(min(found.lowest, known.lowest)))
+    cache.set_meta("backend", found.backend)
 
 
-def fidelity(cache: EmbeddingCache) -> tuple[float, float] | None:
-    """Return the mean and the lowest cosine to the exact vectors, None if these are them."""
+def fidelity(cache: EmbeddingCache) -> Fidelity | None:
+    """Return how near the vectors are to the exact ones, None if these are them."""
     mean, lowest = cache.get_meta("fidelity"), cache.get_meta("fidelity_lowest")
-    return None if mean is None or lowest is None else (float(mean), float(lowest))
+    if mean is None or lowest is None:
+        return None
+    # Files from before there was another backend do not name theirs.
+    return Fidelity(cache.get_meta("backend") or "onnx", float(mean), float(lowest))

@@ -217,7 +217,7 @@ class _Layout:
                 raise DataError(f"{cache.path} loses what is written: check the disk.")
         cache.count_use(len(ids) - encoded, encoded)
         if measured := fidelity(cache):
-            self.fidelity = min(measured[0], self.fidelity or 1.0)
+            self.fidelity = min(measured.mean, self.fidelity or 1.0)
         self.encoded += encoded
         self.hits += len(ids) - encoded
         return matrix
