@@ -25,7 +25,7 @@ from cube.training.dataset import TrainingSet
 from cube.training.validation import Validation
 
 STRENGTHS = (1.0, 0.75, 0.5, 0.25, 0.0)
-ANSWERS = (0.1, 0.25, 0.5, 1.0)  # shares of what a memory reads
+ANSWERS = (0.0, 0.1, 0.25, 0.5, 1.0)  # shares of what a memory reads
 QUESTIONS = (0.0, 0.1, 0.25, 0.5)
 NEAR_ANSWERS = (-0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0)
 FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
@@ -78,8 +78,8 @@ def calibrate(
         before = chosen
         chosen = judge.choose(chosen, _strengths(chosen))
         if memory is not None:
-            chosen = judge.choose(chosen, _answer_shares(chosen, answers.floors))
-            chosen = judge.choose(chosen, _question_shares(chosen))
+            chosen = judge.choose(chosen, _pair_shares(chosen))
+            chosen = judge.choose(chosen, _floors(chosen, answers.floors))
             chosen = judge.choose(chosen, _near_answer_shares(chosen))
         if cube.config.whitening:
             chosen = judge.choose(chosen, _whitenings(chosen))
@@ -106,14 +106,17 @@ def _strengths(chosen: _Setting) -> Iterator[_Setting]:
     return (replace(chosen, strength=strength) for strength in STRENGTHS)
 
 
-def _answer_shares(chosen: _Setting, floors: list[float]) -> Iterator[_Setting]:
-    yield replace(chosen, shares=chosen.shares._replace(answers=0.0))
-    for share, floor in product(ANSWERS, floors):
-        yield replace(chosen, shares=chosen.shares._replace(answers=share), floor=floor)
+def _pair_shares(chosen: _Setting) -> Iterator[_Setting]:
+    """Answers and questions together: what an answer adds to its question is their difference."""
+    for answers, questions in product(ANSWERS, QUESTIONS):
+        shares = chosen.shares._replace(answers=answers, questions=questions)
+        yield replace(chosen, shares=shares)
 
 
-def _question_shares(chosen: _Setting) -> Iterator[_Setting]:
-    return (replace(chosen, shares=chosen.shares._replace(questions=s)) for s in QUESTIONS)
+def _floors(chosen: _Setting, floors: list[float]) -> Iterator[_Setting]:
+    """Floors and answers together: a share may only hurt where nothing is near."""
+    for floor, answers in product(floors, ANSWERS):
+        yield replace(chosen, floor=floor, shares=chosen.shares._replace(answers=answers))
 
 
 def _near_answer_shares(chosen: _Setting) -> Iterator[_Setting]:
