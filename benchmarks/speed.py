@@ -178,7 +178,7 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         kept = slice(config.core.memory_pairs)
         q, a = data.gather(data.questions[kept]), data.gather(data.answers[kept])
         memory = Memory(torch.from_numpy(q), torch.from_numpy(a), torch.arange(len(a)))
-        memory.use(Shares(answers=0.25, questions=0.1, near_answers=0.1), floor=0.0)
+        memory.use(Shares(answers=0.25, differences=0.5, near_answers=0.1), floor=0.0)
         remembering = Cube(options.dimension, config.core, memory)
         block = data.gather(data.questions[:batch])
         training = {

@@ -1,11 +1,15 @@
 """A memory of training pairs, read beside the core.
 
 What a small core cannot hold in its weights, it looks up, as nearest-neighbour language models do
-(Khandelwal et al. 2020). Three things are read, each with a share of its own: the answers that near
-training questions have had, which are added; those questions themselves, which are what their
-answers were asked with and not what answers hold, and are subtracted; and the training answers
-nearest to the question itself, added where answers speak of the same as their neighbours do (the
-expansion of a query by a collection, Diaz & Metzler 2006), subtracted where they are rivals.
+(Khandelwal et al. 2020). Three things are read, each with a share of its own:
+
+- the answers that near training questions have had;
+- the difference between the question and those questions, so that with equal shares the two read an
+  answer by analogy: a near answer, moved as the question is moved from the near question;
+- the training answers nearest to the question itself, added where answers speak of the same as
+  their neighbours do (the expansion of a query by a collection, Diaz & Metzler 2006), subtracted
+  where they are rivals.
+
 Nothing in here is trained; the shares are chosen on validation.
 
 Shapes: B batch, D dimension, M pairs remembered, A their distinct answers, K neighbours.
@@ -25,23 +29,23 @@ class Shares(NamedTuple):
 
     Attributes:
         answers: of the answers of near questions.
-        questions: of those questions, subtracted.
+        differences: of the question minus those questions.
         near_answers: of the answers near to the question itself; below 0: subtracted.
     """
 
     answers: float = 0.0
-    questions: float = 0.0
+    differences: float = 0.0
     near_answers: float = 0.0
 
     def weigh(
         self,
         answers: Float[Tensor, "batch dim"],
-        questions: Float[Tensor, "batch dim"],
+        differences: Float[Tensor, "batch dim"],
         near_answers: Float[Tensor, "batch dim"],
     ) -> Float[Tensor, "batch dim"]:
         """Return the weighted sum of what was read."""
-        sum_of_pairs = self.answers * answers - self.questions * questions
-        return sum_of_pairs + self.near_answers * near_answers
+        of_pairs = self.answers * answers + self.differences * differences
+        return of_pairs + self.near_answers * near_answers
 
 
 NOTHING = Shares()
@@ -111,14 +115,19 @@ class Memory(nn.Module):
         return Neighbours(*_nearest(x_BD, self.questions), *_nearest(x_BD, self.answers))
 
     def near_pairs(
-        self, similarity_BK: Float[Tensor, "batch k"], pairs_BK: Int[Tensor, "batch k"]
+        self,
+        x_BD: Float[Tensor, "batch dim"],
+        similarity_BK: Float[Tensor, "batch k"],
+        pairs_BK: Int[Tensor, "batch k"],
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
-        """Return the weighted means of near pairs' answers and of their questions."""
+        """Return weighted means over near pairs: of answers, and of x minus their questions."""
         nothing = self.floor.expand(len(similarity_BK), 1)
         scores = torch.cat([similarity_BK, nothing], dim=-1) / self.temperature
         weights_BK = scores.softmax(dim=-1)[:, :-1]
-        answers = self.answers[self.answer_of[pairs_BK]]
-        return _mean(weights_BK, answers), _mean(weights_BK, self.questions[pairs_BK])
+        answers = _mean(weights_BK, self.answers[self.answer_of[pairs_BK]])
+        questions = _mean(weights_BK, self.questions[pairs_BK])
+        x_BD = nn.functional.normalize(x_BD, dim=-1)
+        return answers, weights_BK.sum(dim=-1, keepdim=True) * x_BD - questions
 
     def near_answers(
         self, similarity_BN: Float[Tensor, "batch n"], answers_BN: Int[Tensor, "batch n"]
@@ -130,12 +139,12 @@ class Memory(nn.Module):
     def forward(self, x_BD: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Return what the memory adds to a prediction of length 1."""
         shares = Shares(*self.shares.tolist())
-        answers = questions = near_answers = torch.zeros_like(x_BD)
-        if shares.answers or shares.questions:
-            answers, questions = self.near_pairs(*_nearest(x_BD, self.questions))
+        answers = differences = near_answers = torch.zeros_like(x_BD)
+        if shares.answers or shares.differences:
+            answers, differences = self.near_pairs(x_BD, *_nearest(x_BD, self.questions))
         if shares.near_answers:
             near_answers = self.near_answers(*_nearest(x_BD, self.answers))
-        return shares.weigh(answers, questions, near_answers)
+        return shares.weigh(answers, differences, near_answers)
 
 
 def _nearest(x_BD: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:

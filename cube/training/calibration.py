@@ -26,7 +26,7 @@ from cube.training.validation import Validation
 
 STRENGTHS = (1.0, 0.75, 0.5, 0.25, 0.0)
 ANSWERS = (0.0, 0.1, 0.25, 0.5, 1.0)  # shares of what a memory reads
-QUESTIONS = (0.0, 0.1, 0.25, 0.5)
+DIFFERENCES = (0.0, 0.1, 0.25, 0.5, 1.0)
 NEAR_ANSWERS = (-0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0)
 FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
 WHITENINGS = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -42,7 +42,7 @@ class Calibration:
         memory_pairs: training pairs remembered; 0 where remembering does not help.
         answers_share: weight of the answers of near training questions against a prediction of
             length 1.
-        questions_share: weight by which those questions are subtracted.
+        differences_share: weight of the question minus those questions.
         near_answers_share: weight of the training answers nearest to the question; below 0:
             subtracted.
         whitening: power of the inverse covariance of the index; 0 where it does not help.
@@ -52,7 +52,7 @@ class Calibration:
     strength: float
     memory_pairs: int
     answers_share: float
-    questions_share: float
+    differences_share: float
     near_answers_share: float
     whitening: float
     validation_mrr: float
@@ -107,9 +107,9 @@ def _strengths(chosen: _Setting) -> Iterator[_Setting]:
 
 
 def _pair_shares(chosen: _Setting) -> Iterator[_Setting]:
-    """Answers and questions together: what an answer adds to its question is their difference."""
-    for answers, questions in product(ANSWERS, QUESTIONS):
-        shares = chosen.shares._replace(answers=answers, questions=questions)
+    """Answers and differences together: by analogy they are worth more than each alone."""
+    for answers, differences in product(ANSWERS, DIFFERENCES):
+        shares = chosen.shares._replace(answers=answers, differences=differences)
         yield replace(chosen, shares=shares)
 
 
@@ -180,7 +180,7 @@ class _Answers:
         assert memory is not None
         assert near is not None
         memory.floor.fill_(floor)
-        pairs = memory.near_pairs(near.question_similarity, near.pairs)
+        pairs = memory.near_pairs(self._questions, near.question_similarity, near.pairs)
         return *pairs, memory.near_answers(near.answer_similarity, near.answers)
 
 

@@ -38,7 +38,7 @@ def test_reading_equals_the_plain_formula(memory, floor, shares):
         closeness = np.exp(directly[closest] / 0.025)
         expected = (
             shares[0] * weights @ answers[nearest % 25]
-            - shares[1] * weights @ questions[nearest]
+            + shares[1] * weights @ (query - questions[nearest])
             + shares[2] * (closeness / closeness.sum()) @ answers[closest]
         )
         np.testing.assert_allclose(read, expected, rtol=1e-4, atol=1e-6)
@@ -53,7 +53,7 @@ def test_a_question_remembered_draws_the_answer_to_its_own(memory):
 
 
 def test_a_floor_above_every_similarity_leaves_the_core_alone(memory):
-    memory.use(Shares(answers=0.5, questions=0.5), floor=5.0)
+    memory.use(Shares(answers=0.5, differences=0.5), floor=5.0)
     x = unit(4, 12, seed=4).numpy()
     np.testing.assert_allclose(Cube(12, CoreConfig(), memory).apply_to(x), x, atol=1e-6)
 

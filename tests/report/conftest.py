@@ -117,7 +117,7 @@ def evaluation_values() -> dict[str, Any]:
                 "strength": 1.0,
                 "memory_pairs": 900,
                 "answers_share": 0.25,
-                "questions_share": 0.1,
+                "differences_share": 0.1,
                 "near_answers_share": 0.0,
                 "whitening": 0.3,
                 "validation_mrr": 0.52,
