@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 NEIGHBOURS = 16
+_BLOCK_ROWS = 256  # compared with all that is remembered at once
 
 
 class Shares(NamedTuple):
@@ -148,9 +149,11 @@ class Memory(nn.Module):
 
 
 def _nearest(x_BD: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-    x_BD = nn.functional.normalize(x_BD, dim=-1)
-    nearest = (x_BD @ keys.to(x_BD.dtype).T).topk(min(NEIGHBOURS, len(keys)), dim=-1)
-    return nearest.values, nearest.indices
+    keys = keys.to(x_BD.dtype)
+    count = min(NEIGHBOURS, len(keys))
+    blocks = nn.functional.normalize(x_BD, dim=-1).split(_BLOCK_ROWS)
+    nearest = [(block @ keys.T).topk(count, dim=-1) for block in blocks]
+    return torch.cat([n.values for n in nearest]), torch.cat([n.indices for n in nearest])
 
 
 def _mean(weights_BK: Tensor, vectors_BKD: Tensor) -> Tensor:

@@ -196,17 +196,19 @@ class _Judge:
     def choose(self, current: _Setting, candidates: Iterable[_Setting]) -> _Setting:
         """Return the best candidate that is clearly better than the current setting, or that.
 
-        Clearly: over all questions by more than a standard error, and neither on answers that
-        training has seen nor on the others significantly worse (two standard errors).
+        Clearly: over all questions by more than a standard error, while neither on answers that
+        training has seen nor on the others it is significantly worse (two standard errors) than
+        the core alone.
         """
         best = current
         for candidate in candidates:
+            gain = self.score(candidate) - self.score(current)
             better = self.score(candidate).mean() > self.score(best).mean()
-            if better and self._clearly_better(self.score(candidate) - self.score(current)):
+            if better and gain.mean() > standard_error(gain) and not self._harms(candidate):
                 best = candidate
         return best
 
-    def _clearly_better(self, gain: Float[np.ndarray, " Q"]) -> bool:
+    def _harms(self, setting: _Setting) -> bool:
+        gain = self.score(setting) - self.score(_Setting())
         parts = [part for part in (gain[self._seen], gain[~self._seen]) if len(part) > 1]
-        no_part_suffers = all(part.mean() >= -2 * standard_error(part) for part in parts)
-        return bool(gain.mean() > standard_error(gain) and no_part_suffers)
+        return any(part.mean() < -2 * standard_error(part) for part in parts)
