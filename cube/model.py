@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from safetensors.torch import load_file as load_weights
 from safetensors.torch import save as dump_weights
+from torch import Tensor
 
 from cube import __version__, storage
 from cube.config import CoreConfig, TeacherConfig
@@ -27,6 +29,7 @@ from cube.errors import ModelError
 from cube.evaluation.confidence import Confidence
 from cube.evaluation.experiment import Centre
 from cube.lattice.core import Cube
+from cube.lattice.memory import Shares
 from cube.teacher.encoder import Teacher
 
 FORMAT = 2
@@ -162,18 +165,30 @@ def load_model(folder: Path) -> SavedCube:
         raise ModelError(f"{folder} is not a saved cube: {', '.join(missing)} missing.")
     try:
         config = storage.read_json(folder / "config.json")
-        if config["format"] != FORMAT:
+        if config["format"] not in (1, FORMAT):
             raise ModelError(
-                f"{folder} has format {config['format']}, this version reads {FORMAT}."
+                f"{folder} has format {config['format']}, this version reads 1 and {FORMAT}."
             )
         core = CoreConfig.model_validate(config["core"])
-        weights = load_weights(folder / "model.safetensors")
+        weights = _of_this_format(load_weights(folder / "model.safetensors"))
         cube = Cube.from_state(config["dimension"], core, weights)
         means = load_file(folder / "centring.safetensors")
         centre = Centre(means["question"], means["answer"])
     except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{folder} is broken: {error}") from None
     return SavedCube(folder, cube.eval(), centre, config)
+
+
+def _of_this_format(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Bring weights of format 1, whose memory read the answers of near questions only, to this."""
+    if "memory.share" not in weights:
+        return weights
+    shares = Shares(answers=weights["memory.share"].item())
+    new = {
+        "memory.shares": torch.tensor(shares),
+        "memory.answer_of": torch.arange(len(weights["memory.questions"]), dtype=torch.int32),
+    }
+    return {name: v for name, v in weights.items() if name != "memory.share"} | new
 
 
 def _champion_of(pointer: Path) -> Path:
