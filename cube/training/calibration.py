@@ -30,7 +30,8 @@ DIFFERENCES = (0.0, 0.1, 0.25, 0.5, 1.0)
 NEAR_ANSWERS = (-0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0)
 FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
 WHITENINGS = (0.1, 0.2, 0.3, 0.4, 0.5)
-_ROUNDS = 2  # a setting may be worth more once others are chosen
+CALIBRATION_QUESTIONS = 5_000  # more than while training: seeds should come to the same choice
+_MOST_ROUNDS = 4  # a setting may be worth more once others are chosen
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def calibrate(
     answers = _Answers(cube, memory, validation)
     judge = _Judge(answers, data, validation)
     chosen = _Setting()
-    for _ in range(_ROUNDS):
+    for _ in range(_MOST_ROUNDS):
         before = chosen
         chosen = judge.choose(chosen, _strengths(chosen))
         if memory is not None:

@@ -17,7 +17,7 @@ from cube.config import CoreConfig, StageConfig, TrainingConfig
 from cube.errors import ModelError, TrainingInterruptedError
 from cube.lattice.core import Cube
 from cube.training.batches import Batches
-from cube.training.calibration import calibrate
+from cube.training.calibration import CALIBRATION_QUESTIONS, calibrate
 from cube.training.checkpoint import Checkpoints
 from cube.training.clock import Clock
 from cube.training.curriculum import StepPlan, plan_step
@@ -113,7 +113,8 @@ class Trainer:
             with self._checkpoints.opened(), self._interrupts:
                 self._run()
         self.cube.load_state_dict(self.state.best["weights"])
-        calibration = calibrate(self.cube, self.data, self.config, self.validation)
+        last = Validation(self.data, self.config, CALIBRATION_QUESTIONS)
+        calibration = calibrate(self.cube, self.data, self.config, last)
         return self.cube, result_of(self.state, self.epoch_steps, calibration)
 
     def run_steps(self, steps: int) -> None:

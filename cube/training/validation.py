@@ -25,8 +25,10 @@ class Validation:
         bank: its vectors, (A, dim), of length 1.
     """
 
-    def __init__(self, data: TrainingSet, config: TrainingConfig):
-        self.task = data.validation.sample(MAX_QUESTIONS, MAX_BANK, config.seed)
+    def __init__(
+        self, data: TrainingSet, config: TrainingConfig, max_questions: int = MAX_QUESTIONS
+    ):
+        self.task = data.validation.sample(max_questions, MAX_BANK, config.seed)
         self.questions = data.gather(self.task.questions)
         self.bank = normalized(data.gather(self.task.bank))
         self._clean = data.gather(data.validation_texts[:MAX_QUESTIONS])
