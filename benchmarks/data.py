@@ -123,9 +123,10 @@ def bench_backends(folder: Path, cases: dict[str, list[str]], repeats: int) -> d
     from cube.config import TeacherConfig
     from cube.teacher.encoder import Teacher
 
+    teachers = [Teacher(TeacherConfig(backend="bfloat16")), Teacher(TeacherConfig(backend="onnx"))]
     results = {}
-    for backend, (name, case) in product(("bfloat16", "onnx"), cases.items()):
-        teacher = Teacher(TeacherConfig(backend=backend))
+    for teacher, (name, case) in product(teachers, cases.items()):
+        backend = teacher.config.backend
         teacher.encode(["warm"], "query")
         ours, plain = [], []
         found = exact = np.empty(0)

@@ -151,7 +151,7 @@ class _Answers:
         self._core = torch.from_numpy(cube.restore(validation.questions))
         self._plain = normalize(self._questions, dim=-1)
         self._near = None if memory is None else memory.neighbours(self._questions)
-        self._read = cache(self._reading)
+        self._read_pairs = cache(self._near_pairs)
         self._whiten = cache(lambda power: Whitening.of(self.index, power))
 
     @cached_property
@@ -171,18 +171,25 @@ class _Answers:
         """Return the answers, of length 1; as `Cube.answer` would."""
         y_QD = setting.strength * self._core + (1 - setting.strength) * self._plain
         if any(setting.shares):
-            y_QD = y_QD + setting.shares.weigh(*self._read(setting.floor))
+            read = self._read_pairs(setting.floor)
+            y_QD = y_QD + setting.shares.weigh(*read, self._near_answers)
         if setting.whitening:
             y_QD = self._whiten(setting.whitening)(y_QD)
         return normalize(y_QD, dim=-1).float().numpy()
 
-    def _reading(self, floor: float) -> tuple[Tensor, Tensor, Tensor]:
+    def _near_pairs(self, floor: float) -> tuple[Tensor, Tensor]:
         memory, near = self._memory, self._near
         assert memory is not None
         assert near is not None
         memory.floor.fill_(floor)
-        pairs = memory.near_pairs(self._questions, near.question_similarity, near.pairs)
-        return *pairs, memory.near_answers(near.answer_similarity, near.answers)
+        return memory.near_pairs(self._questions, near.question_similarity, near.pairs)
+
+    @cached_property
+    def _near_answers(self) -> Tensor:
+        memory, near = self._memory, self._near
+        assert memory is not None
+        assert near is not None
+        return memory.near_answers(near.answer_similarity, near.answers)
 
 
 class _Judge:
