@@ -7,10 +7,10 @@ How a set is laid out stands in `benchmarks.sets`. Every test question is ranked
 distinct answers of the test part by one scorer. Whatever is random is trained once a seed; a
 question's score is its mean over seeds, and the interval of a difference is a paired bootstrap over
 the questions. The cube has its default settings, which leave some choices to trials on
-validation; every rival trained by gradient may choose its learning rate and whether it learns from
-hard negatives by whole trainings on validation. Two controls tell what the cube's core adds from
-what its memory of training pairs and its whitening by the answers searched add. Other trainers
-take part where `make peers` has installed them.
+validation; every rival trained by gradient may choose its learning rate and, where they can be
+mined in seconds, whether it learns from hard negatives, by whole trainings on validation. Two
+controls tell what the cube's core adds from what its memory of training pairs and its whitening by
+the answers searched add. Other trainers take part where `make peers` has installed them.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from cube.evaluation.evaluate import score_system
 from cube.evaluation.significance import paired_bootstrap
 from cube.lattice.core import Cube
 from cube.training.trainer import Trainer
-from cube.training.trials import run_trials, with_trials
+from cube.training.trials import can_be_mined, run_trials, with_trials
 
 # A rival may choose among these; the cube's own are among them.
 RATES, HARD_NEGATIVES = (1e-3, 3e-3, 4.5e-3, 1e-2), (0, 2)
@@ -165,9 +165,8 @@ class Measurement:
         """Train a rival with what ranks best on validation with the first seed."""
         choices = [self.training]
         if chooses:
-            choices = [
-                _with(self.training, rate, hard) for rate, hard in product(RATES, HARD_NEGATIVES)
-            ]
+            mined = HARD_NEGATIVES if can_be_mined(self.set.experiment.training_set) else (0,)
+            choices = [_with(self.training, rate, hard) for rate, hard in product(RATES, mined)]
         first = [self._train(training, core, 0) for training in choices]
         best = max(range(len(first)), key=lambda i: first[i][1])
         for seed in range(seeds):

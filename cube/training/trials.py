@@ -103,7 +103,7 @@ def with_trials(
 
 def _candidates(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -> list[Candidate]:
     found = []
-    if training.hard_negatives == "auto" and _can_be_mined(data):
+    if training.hard_negatives == "auto" and can_be_mined(data):
         found.append(Candidate(HARD_NEGATIVES, _MINED, errors=1.0))
     if core.hub == "auto" and core.rule == "planes":
         small, large = (max(1, round(share * data.dimension)) for share in (_SMALL_HUB, _LARGE_HUB))
@@ -111,7 +111,8 @@ def _candidates(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -
     return found
 
 
-def _can_be_mined(data: TrainingSet) -> bool:
+def can_be_mined(data: TrainingSet) -> bool:
+    """Whether ranking all answers for all questions, to find hard negatives, takes seconds."""
     return len(np.unique(data.questions)) * len(np.unique(data.answers)) <= _MOST_COMPARED
 
 

@@ -80,7 +80,10 @@ def test_what_was_chosen_after_the_training_is_told(make_run: MakeRun) -> None:
     assert evaluation is not None
     training = evaluation["training"]
     html = report_html(run)
-    assert "follow the core in full; of a memory of 900 training pairs, the answers" in html
+    assert (
+        "follow the core in full; a memory of 900 training pairs adds 0.25 times the answers of "
+        "near questions and 0.1 times the difference between the question and those; whitening"
+    ) in html
     assert "covariance of the answers searched, to the power of &minus;0.3" in html
     training["calibration"] |= {"strength": 0.5, "memory_pairs": 0, "whitening": 0.0}
     run.write("evaluation.json", evaluation)

@@ -1,6 +1,11 @@
 """Batches: sorted by length, cut the same way after an interruption."""
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 
 from cube.teacher.cache import EmbeddingCache
 from cube.teacher.encoding import Eta, encode_missing, plan_batches
@@ -45,6 +50,31 @@ def test_only_what_is_missing_is_encoded(tmp_path):
         assert encode_missing(cache, encode, IDS, TEXTS, 32) == 500
         assert encode_missing(cache, encode, IDS, TEXTS, 32) == 0
     assert sum(map(len, calls)) == 500
+
+
+_HOLES = """
+import os
+from pathlib import Path
+from cube.teacher.encoding import trim_heap
+
+def resident():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+blocks = [bytearray(b"x" * 65_536) for _ in range(4_000)]
+kept, blocks = blocks[::100], None
+before = resident()
+trim_heap()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do not trim")
+def test_what_was_freed_between_what_is_kept_goes_back_to_the_system():
+    done = subprocess.run(
+        [sys.executable, "-c", _HOLES], check=True, stdout=subprocess.PIPE, text=True
+    )
+    assert int(done.stdout) > 100e6  # of 260 MB
 
 
 def test_the_time_left_is_told_now_and_then():
