@@ -74,7 +74,7 @@ def _check_pair(queries: np.ndarray, answers: np.ndarray) -> None:
 
 
 def _experiment(
-    queries: np.ndarray, answers: np.ndarray, config: SplitConfig, folder: Path
+    queries: np.ndarray, answers: np.ndarray, max_pairs: int, folder: Path
 ) -> Experiment:
     """Split pairs of vectors and lay them out."""
     _check_pair(queries, answers)
@@ -82,13 +82,13 @@ def _experiment(
     answer_rows, answer_keys = first_rows(answers)
     no_dialogue = np.zeros(len(queries), bool)
     groups = _join_groups(answer_keys, question_keys)
-    splits = assign_splits(groups, question_keys, no_dialogue, config)
+    splits = assign_splits(groups, question_keys, no_dialogue, _shares(len(queries)))
     return Experiment(
         _stack(queries, answers, folder),
         question_rows,
         answer_rows + len(queries),
         splits,
-        slice_pairs(answer_rows, no_dialogue, splits),
+        slice_pairs(answer_rows, no_dialogue, splits, max_pairs),
     )
 
 
@@ -139,7 +139,7 @@ def fit_vectors(
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".cube-", dir=out.parent) as scratch:
-        experiment = _experiment(queries, answers, _shares(len(queries)), Path(scratch))
+        experiment = _experiment(queries, answers, config.evaluation.max_pairs, Path(scratch))
         counts = np.bincount(experiment.splits, minlength=3)
         if min(counts) == 0:
             raise DataError(

@@ -71,7 +71,7 @@ class Run:
         """Vectors, pairs and splits together."""
         from cube.evaluation.experiment import Experiment  # brings torch
 
-        return Experiment.from_corpus(self.corpus, self.vectors, self.config.data.splits)
+        return Experiment.from_corpus(self.corpus, self.vectors, self.config)
 
     def read(self, name: str) -> Any:
         """Return a JSON file of the run, or None if it is not there."""

@@ -77,6 +77,9 @@ class EvaluationConfig(Section):
     min_questions: int = Field(
         default=30, ge=1, description="a smaller slice is shown but never judged"
     )
+    max_pairs: int = Field(
+        default=20_000, ge=100, description="test pairs of a slice that are judged, drawn at random"
+    )
     extra_seeds: int = Field(
         default=2, ge=0, le=20, description="further trainings to measure stability"
     )

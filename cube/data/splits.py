@@ -74,17 +74,26 @@ def assign_splits(
 
 
 def slice_pairs(
-    answers: np.ndarray, is_dialogue: np.ndarray, splits: np.ndarray, split: Split = Split.TEST
+    answers: np.ndarray, is_dialogue: np.ndarray, splits: np.ndarray, most: int
 ) -> dict[str, np.ndarray]:
-    """Return the pairs of a held-out split by slice, told apart by what training really saw."""
-    held_out = splits == split
+    """Return the test pairs by slice, told apart by what training really saw.
+
+    Of a slice of more than `most` pairs a random sample is kept, the same every time.
+    """
+    held_out = splits == Split.TEST
     seen = np.isin(answers, answers[splits == Split.TRAIN])
     masks = (
         held_out & ~is_dialogue & seen,
         held_out & ~is_dialogue & ~seen,
         held_out & is_dialogue,
     )
-    return {name: np.flatnonzero(mask) for name, mask in zip(SLICES, masks, strict=True)}
+    return {
+        name: _sampled(np.flatnonzero(mask), most) for name, mask in zip(SLICES, masks, strict=True)
+    }
+
+
+def _sampled(pairs: np.ndarray, most: int) -> np.ndarray:
+    return np.sort(np.random.default_rng(0).permutation(pairs)[:most])
 
 
 def _anchored(

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float, Int
 
-from cube.config import SplitConfig
+from cube.config import Config
 from cube.data.corpus import Corpus
 from cube.data.splits import Split, slice_pairs
 from cube.evaluation.ranking import RetrievalTask, Rows
@@ -47,15 +47,15 @@ class Experiment:
     separate_banks: bool = False
 
     @classmethod
-    def from_corpus(cls, corpus: Corpus, vectors: Vectors, config: SplitConfig) -> "Experiment":
+    def from_corpus(cls, corpus: Corpus, vectors: Vectors, config: Config) -> "Experiment":
         """Split a corpus whose vectors are laid out."""
-        splits = corpus.splits(config)
+        splits = corpus.splits(config.data.splits)
         return cls(
             vectors.matrix,
             corpus.questions,
             corpus.answers,
             splits,
-            slice_pairs(corpus.answers, corpus.is_dialogue, splits),
+            slice_pairs(corpus.answers, corpus.is_dialogue, splits, config.evaluation.max_pairs),
             corpus.pairs["context"].to_pylist(),
             _numbered(corpus.pairs["dialogue"]),
             corpus.texts,

@@ -104,6 +104,7 @@ def _sections(run: Run, evaluation: dict[str, Any]) -> dict[str, Any]:
         "examples": examples_section(evaluation["examples"]),
         "data": {
             **data_section(run.corpus.manifest, vectors, run.facts, evaluation["splits"]),
+            "max_judged": config.evaluation.max_pairs,
             "validation": validation_section(run.folder / "validation"),
             "drift": drift_section(run.folder / "drift"),
         },

@@ -40,11 +40,23 @@ def test_shares_are_about_what_was_asked_for():
 @given(st.integers(0, 50))
 def test_every_answer_of_a_new_wording_is_seen_in_training(seed):
     group, _, splits = faq(60, 3, seed)
-    slices = slice_pairs(group, np.zeros(len(group), bool), splits)
+    slices = slice_pairs(group, np.zeros(len(group), bool), splits, most=len(group))
     trained = set(group[splits == Split.TRAIN].tolist())
     assert set(group[slices["new_wordings"]].tolist()) <= trained
     assert trained.isdisjoint(group[slices["unseen_answers"]].tolist())
     assert len(slices["new_wordings"]) + len(slices["unseen_answers"]) == (splits == 2).sum()
+
+
+def test_a_large_slice_is_sampled_the_same_way_every_time():
+    group, _, splits = faq(2_000, 4)
+    none = np.zeros(len(group), bool)
+    all_of_them = slice_pairs(group, none, splits, most=len(group))
+    sampled, again = (slice_pairs(group, none, splits, most=150) for _ in range(2))
+    for name in ("new_wordings", "unseen_answers"):
+        assert len(sampled[name]) == 150
+        assert (sampled[name] == again[name]).all()
+        assert set(sampled[name].tolist()) < set(all_of_them[name].tolist())
+        assert sampled[name].max() > len(group) // 2  # not the first ones
 
 
 def test_equal_wordings_never_part():

@@ -18,7 +18,7 @@ def known() -> Experiment:
     vectors = np.concatenate([near(answers, 1), answers])
     splits = np.where(np.arange(PAIRS) % 3 == 0, Split.TEST, Split.TRAIN).astype(np.int8)
     right = np.arange(PAIRS, 2 * PAIRS)
-    slices = slice_pairs(right, np.zeros(PAIRS, bool), splits)
+    slices = slice_pairs(right, np.zeros(PAIRS, bool), splits, PAIRS)
     return Experiment(vectors, np.arange(PAIRS), right, splits, slices)
 
 

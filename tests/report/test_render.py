@@ -94,6 +94,18 @@ def test_what_was_chosen_after_the_training_is_told(make_run: MakeRun) -> None:
     assert "Chosen on validation after" not in report_html(run)
 
 
+def test_that_large_slices_are_sampled_is_told(make_run: MakeRun) -> None:
+    run = make_run()
+    evaluation = run.read("evaluation.json")
+    assert evaluation is not None
+    assert "drawn at random" not in report_html(run)
+    evaluation["splits"]["test"] = run.config.evaluation.max_pairs + 1
+    run.write("evaluation.json", evaluation)
+    assert "more than 20,000 test pairs, so many are judged" in report_html(run).replace(
+        "\N{NARROW NO-BREAK SPACE}", ","
+    )
+
+
 def test_sections_without_numbers_are_left_out_and_named(make_run: MakeRun) -> None:
     html = report_html(make_run())
     page = Page(html)
