@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -19,21 +20,19 @@ from cube.training.trainer import Trainer
 class _PairDataset(Dataset):
     """One pair at a time, copied and converted: the loop most people write first."""
 
-    def __init__(self, data: TrainingSet):
-        self._data = data
+    def __init__(self, data: TrainingSet, most: int):
+        """Hold at most so many pairs: reading a file row by row would be another comparison."""
+        kept = np.random.default_rng(0).permutation(data.num_pairs)[:most]
+        self._rows = data.questions[kept], data.answers[kept]
+        self._vectors = data.gather(self._rows[0]), data.gather(self._rows[1])
 
     def __len__(self) -> int:
-        return len(self._data.questions)
+        return len(self._rows[0])
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor, int, int]:
-        question, answer = int(self._data.questions[i]), int(self._data.answers[i])
-        vectors = self._data.vectors
-        return (
-            torch.tensor(vectors[question], dtype=torch.float32),
-            torch.tensor(vectors[answer], dtype=torch.float32),
-            question,
-            answer,
-        )
+        questions, answers = self._vectors
+        rows = int(self._rows[0][i]), int(self._rows[1][i])
+        return torch.tensor(questions[i]), torch.tensor(answers[i]), *rows
 
 
 def speedup_over_plain_loop(
@@ -74,7 +73,8 @@ def plain_loop(
     config = config.model_copy(update={"precision": "float32"})
     stage = _answering(config, steps)
     batch = min(config.batch_size, len(data.questions))
-    loader = DataLoader(_PairDataset(data), batch_size=batch, shuffle=True, drop_last=True)
+    pairs = _PairDataset(data, steps * batch)
+    loader = DataLoader(pairs, batch_size=batch, shuffle=True, drop_last=True)
     torch.manual_seed(config.seed)
     cube = Cube(data.dimension, core).to(torch.device(config.device))
     optimizer = make_optimizer(cube, config, data.num_pairs)
@@ -88,8 +88,8 @@ def plain_loop(
             set_rate(
                 optimizer, learning_rate(stage.learning_rate, step, steps, config.warmup_share)
             )
-            pairs = PairBatch(x, y, same_answers(questions.numpy(), answers.numpy()))
-            loss = answering_loss(cube, pairs.to(torch.device(config.device)), config)
+            drawn = PairBatch(x, y, same_answers(questions.numpy(), answers.numpy()))
+            loss = answering_loss(cube, drawn.to(torch.device(config.device)), config)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(cube.parameters(), config.clip_norm)
