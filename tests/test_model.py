@@ -11,7 +11,7 @@ from cube.config import CoreConfig
 from cube.errors import ModelError
 from cube.evaluation.experiment import Centre
 from cube.lattice.core import Cube
-from cube.lattice.memory import Memory, Shares
+from cube.lattice.memory import Memory, Shares, as_keys
 from cube.model import load_model, save_model
 
 
@@ -23,7 +23,7 @@ def unit(*shape: int, seed: int) -> torch.Tensor:
 @pytest.fixture
 def cube(tmp_path) -> Cube:
     """One with a memory of answers alone, saved under tmp_path / "model"."""
-    memory = Memory(unit(30, 12, seed=1), unit(30, 12, seed=2), torch.arange(30))
+    memory = Memory(as_keys(unit(30, 12, seed=1)), as_keys(unit(30, 12, seed=2)), torch.arange(30))
     memory.use(Shares(answers=0.5), 0.1)
     cube = Cube(12, CoreConfig(), memory)
     mean = np.zeros(12, np.float32)

@@ -87,7 +87,7 @@ class CoreConfig(Section):
         "each other (learned from training vectors), or at random",
     )
     memory_pairs: int = Field(
-        default=50_000,
+        default=400_000,
         ge=0,
         description="most training pairs to remember beside the core, used only where validation "
         "gains by it; 0: none",

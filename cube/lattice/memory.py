@@ -18,11 +18,12 @@ Shapes: B batch, D dimension, M pairs remembered, A their distinct answers, K ne
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float16, Int
 from torch import Tensor, nn
 
 NEIGHBOURS = 16
-_BLOCK_ROWS = 256  # compared with all that is remembered at once
+_BLOCK_ROWS = 256  # questions at once, compared with
+_BLOCK_KEYS = 32_768  # so many that are remembered: 50 MB as float32
 
 
 class Shares(NamedTuple):
@@ -77,21 +78,20 @@ class Memory(nn.Module):
 
     def __init__(
         self,
-        questions: Float[Tensor, "pairs dim"],
-        answers: Float[Tensor, "answers dim"],
+        questions: Float16[Tensor, "pairs dim"],
+        answers: Float16[Tensor, "answers dim"],
         answer_of: Int[Tensor, " pairs"],
     ):
         """Remember pairs; until shares are set, nothing of them is used.
 
         Args:
-            questions: of the pairs; kept at length 1 as float16.
+            questions: of the pairs, see `as_keys`.
             answers: distinct ones, likewise.
             answer_of: row i of the questions was answered by this row of the answers.
         """
         super().__init__()
-        normalize = nn.functional.normalize
-        self.register_buffer("questions", normalize(questions.float(), dim=-1).half())
-        self.register_buffer("answers", normalize(answers.float(), dim=-1).half())
+        self.register_buffer("questions", questions)
+        self.register_buffer("answers", answers)
         self.register_buffer("answer_of", answer_of.int())
         self.register_buffer("temperature", torch.tensor(0.05))
         self.register_buffer("floor", torch.tensor(-torch.inf))
@@ -100,7 +100,7 @@ class Memory(nn.Module):
     @classmethod
     def like(cls, state: dict[str, Tensor]) -> "Memory":
         """Return a memory of the shapes in a state dict, to load it into."""
-        questions, answers = (torch.zeros(state[name].shape) for name in ("questions", "answers"))
+        questions, answers = (torch.empty_like(state[name]) for name in ("questions", "answers"))
         return cls(questions, answers, torch.zeros(len(questions), dtype=torch.int64))
 
     def __len__(self) -> int:
@@ -125,8 +125,8 @@ class Memory(nn.Module):
         nothing = self.floor.expand(len(similarity_BK), 1)
         scores = torch.cat([similarity_BK, nothing], dim=-1) / self.temperature
         weights_BK = scores.softmax(dim=-1)[:, :-1]
-        answers = _mean(weights_BK, self.answers[self.answer_of[pairs_BK]])
-        questions = _mean(weights_BK, self.questions[pairs_BK])
+        answers = _mean(weights_BK, self.answers, self.answer_of[pairs_BK])
+        questions = _mean(weights_BK, self.questions, pairs_BK)
         x_BD = nn.functional.normalize(x_BD, dim=-1)
         return answers, weights_BK.sum(dim=-1, keepdim=True) * x_BD - questions
 
@@ -135,7 +135,7 @@ class Memory(nn.Module):
     ) -> Float[Tensor, "batch dim"]:
         """Return the weighted mean of near answers, which stand closer than near questions do."""
         weights_BN = (2 * similarity_BN / self.temperature).softmax(dim=-1)
-        return _mean(weights_BN, self.answers[answers_BN])
+        return _mean(weights_BN, self.answers, answers_BN)
 
     def forward(self, x_BD: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Return what the memory adds to a prediction of length 1."""
@@ -148,13 +148,30 @@ class Memory(nn.Module):
         return shares.weigh(answers, differences, near_answers)
 
 
-def _nearest(x_BD: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-    keys = keys.to(x_BD.dtype)
+def as_keys(vectors: Float[Tensor, "n dim"]) -> Float16[Tensor, "n dim"]:
+    """Return vectors as a memory keeps them: of length 1, as float16."""
+    return nn.functional.normalize(vectors.float(), dim=-1).half()
+
+
+def _nearest(
+    x_BD: Float[Tensor, "batch dim"], keys: Float16[Tensor, "n dim"]
+) -> tuple[Float[Tensor, "batch k"], Int[Tensor, "batch k"]]:
+    """Return similarity and number of the nearest keys, nearest first."""
     count = min(NEIGHBOURS, len(keys))
-    blocks = nn.functional.normalize(x_BD, dim=-1).split(_BLOCK_ROWS)
-    nearest = [(block @ keys.T).topk(count, dim=-1) for block in blocks]
-    return torch.cat([n.values for n in nearest]), torch.cat([n.indices for n in nearest])
+    rows = nn.functional.normalize(x_BD, dim=-1).split(_BLOCK_ROWS)
+    best: list[tuple[Tensor, Tensor]] = []
+    for start in range(0, len(keys), _BLOCK_KEYS):
+        block = keys[start : start + _BLOCK_KEYS].to(x_BD.dtype).T
+        found = [(some @ block).topk(min(count, block.shape[1]), dim=-1) for some in rows]
+        similarity = torch.cat([f.values for f in found])
+        best.append((similarity, torch.cat([f.indices for f in found]) + start))
+    similarity, numbers = (torch.cat(parts, dim=-1) for parts in zip(*best, strict=True))
+    first = similarity.topk(count, dim=-1)
+    return first.values, numbers.gather(-1, first.indices)
 
 
-def _mean(weights_BK: Tensor, vectors_BKD: Tensor) -> Tensor:
-    return torch.einsum("bk,bkd->bd", weights_BK, vectors_BKD.to(weights_BK.dtype))
+def _mean(weights_BK: Tensor, keys: Tensor, numbers_BK: Tensor) -> Tensor:
+    """Return the weighted sums of keys by number."""
+    blocks = zip(weights_BK.split(_BLOCK_ROWS), numbers_BK.split(_BLOCK_ROWS), strict=True)
+    means = [torch.einsum("bk,bkd->bd", w, keys[n].to(w.dtype)) for w, n in blocks]
+    return torch.cat(means)

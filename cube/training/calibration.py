@@ -12,14 +12,14 @@ from itertools import product
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float16, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from cube.config import TrainingConfig
 from cube.evaluation.significance import standard_error
 from cube.lattice.core import Cube
-from cube.lattice.memory import NOTHING, Memory, Shares
+from cube.lattice.memory import NOTHING, Memory, Shares, as_keys
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.training.dataset import TrainingSet
 from cube.training.validation import Validation
@@ -31,6 +31,7 @@ NEAR_ANSWERS = (-0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0)
 FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
 WHITENINGS = (0.1, 0.2, 0.3, 0.4, 0.5)
 CALIBRATION_QUESTIONS = 5_000  # more than while training: seeds should come to the same choice
+_GATHERED = 8_192  # rows
 _MOST_ROUNDS = 4  # a setting may be worth more once others are chosen
 
 
@@ -136,10 +137,18 @@ def _remember(data: TrainingSet, limit: int, config: TrainingConfig) -> Memory |
     kept = np.random.default_rng(config.seed).permutation(data.num_pairs)[:limit]
     questions, answers = np.unique(np.stack([data.questions[kept], data.answers[kept]]), axis=1)
     distinct, answer_of = np.unique(answers, return_inverse=True)
-    asked, given = (torch.from_numpy(data.gather(rows)) for rows in (questions, distinct))
-    memory = Memory(asked, given, torch.from_numpy(answer_of))
+    memory = Memory(_keys(data, questions), _keys(data, distinct), torch.from_numpy(answer_of))
     memory.temperature.fill_(config.temperature)
     return memory
+
+
+def _keys(data: TrainingSet, rows: Int[np.ndarray, " n"]) -> Float16[Tensor, "n dim"]:
+    """Gather in blocks: as float32, half a million rows would take as much as all the rest."""
+    keys = torch.empty(len(rows), data.dimension, dtype=torch.float16)
+    for start in range(0, len(rows), _GATHERED):
+        part = rows[start : start + _GATHERED]
+        keys[start : start + len(part)] = as_keys(torch.from_numpy(data.gather(part)))
+    return keys
 
 
 class _Answers:

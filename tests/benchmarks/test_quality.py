@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import quality
+from cube.training import candidates, trials
 
 STAGES = "training.stages=[{name: d, mode: dialogue, max_steps: 40, learning_rate: 3e-3}]"
 QUICK = ["--set", STAGES, "--set", "training.batch_size=64", "--set", "training.weight_decay=0.01"]
@@ -61,3 +62,13 @@ def test_only_some_systems_and_an_unknown_one(tmp_path, vectors, monkeypatch):
     assert result["pairs"] == 90
     with pytest.raises(SystemExit, match="no system gpt"):
         bench(monkeypatch, *quick, "--only", "gpt")
+
+
+def test_nobody_mines_where_that_takes_too_long(tmp_path, vectors, monkeypatch):
+    monkeypatch.setattr(trials, "_MOST_COMPARED", 1_000)
+    monkeypatch.setattr(candidates, "_mine", lambda *_: pytest.fail("mined"))
+    out = tmp_path / "out.json"
+    quick = ["--vectors", vectors, "--seeds", 1, "--out", out, "--peer-python", "/none"]
+    bench(monkeypatch, *quick, "--only", "dense")
+    dense = json.loads(out.read_text())["sets"]["planted"]["systems"]["dense"]
+    assert dense["hard_negatives"] == 0

@@ -6,7 +6,7 @@ import torch
 
 from cube.config import CoreConfig
 from cube.lattice.core import Cube
-from cube.lattice.memory import NEIGHBOURS, Memory, Shares
+from cube.lattice.memory import NEIGHBOURS, Memory, Shares, as_keys
 
 
 def unit(*shape: int, seed: int) -> torch.Tensor:
@@ -17,7 +17,9 @@ def unit(*shape: int, seed: int) -> torch.Tensor:
 @pytest.fixture
 def memory() -> Memory:
     """Fifty pairs, two of which share each of 25 answers."""
-    memory = Memory(unit(50, 12, seed=1), unit(25, 12, seed=2), torch.arange(50) % 25)
+    memory = Memory(
+        as_keys(unit(50, 12, seed=1)), as_keys(unit(25, 12, seed=2)), torch.arange(50) % 25
+    )
     memory.use(Shares(answers=0.5), -np.inf)
     return memory
 
@@ -58,8 +60,17 @@ def test_a_floor_above_every_similarity_leaves_the_core_alone(memory):
     np.testing.assert_allclose(Cube(12, CoreConfig(), memory).apply_to(x), x, atol=1e-6)
 
 
+def test_what_is_searched_in_blocks_is_found_as_at_once(memory, monkeypatch):
+    at_once = memory.neighbours(unit(9, 12, seed=3))
+    monkeypatch.setattr("cube.lattice.memory._BLOCK_KEYS", 7)
+    for one, other in zip(at_once, memory.neighbours(unit(9, 12, seed=3)), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_fewer_pairs_than_neighbours_are_enough():
-    memory = Memory(unit(3, 12, seed=1), unit(2, 12, seed=2), torch.tensor([0, 1, 1]))
+    memory = Memory(
+        as_keys(unit(3, 12, seed=1)), as_keys(unit(2, 12, seed=2)), torch.tensor([0, 1, 1])
+    )
     memory.use(Shares(1.0, 1.0, 1.0), -np.inf)
     assert memory(unit(2, 12, seed=3)).shape == (2, 12)
 
