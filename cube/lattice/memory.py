@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 NEIGHBOURS = 16
 _BLOCK_ROWS = 256  # questions at once, compared with
-_BLOCK_KEYS = 32_768  # so many that are remembered: 50 MB as float32
+_BLOCK_KEYS = 4_096  # so many that are remembered: 6 MB as float32 stay near the processor
 
 
 class Shares(NamedTuple):
