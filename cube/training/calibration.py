@@ -118,7 +118,8 @@ def _pair_shares(chosen: _Setting) -> Iterator[_Setting]:
 def _floors(chosen: _Setting, floors: list[float]) -> Iterator[_Setting]:
     """Floors and answers together: a share may only hurt where nothing is near."""
     for floor, answers in product(floors, ANSWERS):
-        yield replace(chosen, floor=floor, shares=chosen.shares._replace(answers=answers))
+        if answers or chosen.shares.differences:  # else no pair is read, at any floor
+            yield replace(chosen, floor=floor, shares=chosen.shares._replace(answers=answers))
 
 
 def _near_answer_shares(chosen: _Setting) -> Iterator[_Setting]:

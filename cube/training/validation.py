@@ -1,5 +1,7 @@
 """Validation while training: held-out retrieval and restoring, in bounded time."""
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -31,17 +33,23 @@ class Validation:
         self.task = data.validation.sample(max_questions, MAX_BANK, config.seed)
         self.questions = data.gather(self.task.questions)
         self.bank = normalized(data.gather(self.task.bank))
-        self._clean = data.gather(data.validation_texts[:MAX_QUESTIONS])
-        generator = torch.Generator().manual_seed(stream_seed(config.seed, _NOISE, 0))
-        noise = (config.noise, config.dropped_dimensions)
-        self._corrupted = corrupt(torch.from_numpy(self._clean), *noise, generator).numpy()
+        self._data, self._config = data, config
 
     def score(self, cube: Cube) -> tuple[float, float]:
         """Return MRR@10 and the mean cosine of restored vectors."""
         mrr = self.reciprocal_ranks(cube.apply_to(self.questions)).mean()
-        restored = cube.restore(self._corrupted)
-        return float(mrr), float((restored * normalized(self._clean)).sum(axis=1).mean())
+        clean, corrupted = self._texts
+        restored = cube.restore(corrupted)
+        return float(mrr), float((restored * normalized(clean)).sum(axis=1).mean())
 
     def reciprocal_ranks(self, predictions: Float[np.ndarray, "Q dim"]) -> Float[np.ndarray, " Q"]:
         """Return 1 / rank of every question's first right answer, 0 beyond rank 10."""
         return reciprocal_ranks(first_right_ranks(predictions, self.bank, self.task))
+
+    @cached_property
+    def _texts(self) -> tuple[Float[np.ndarray, "T dim"], Float[np.ndarray, "T dim"]]:
+        """Texts as they are and corrupted, the same at every validation."""
+        clean = self._data.gather(self._data.validation_texts[:MAX_QUESTIONS])
+        generator = torch.Generator().manual_seed(stream_seed(self._config.seed, _NOISE, 0))
+        noise = (self._config.noise, self._config.dropped_dimensions)
+        return clean, corrupt(torch.from_numpy(clean), *noise, generator).numpy()
