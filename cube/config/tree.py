@@ -78,7 +78,7 @@ class EvaluationConfig(Section):
         default=30, ge=1, description="a smaller slice is shown but never judged"
     )
     max_pairs: int = Field(
-        default=20_000, ge=100, description="test pairs of a slice that are judged, drawn at random"
+        default=10_000, ge=100, description="test pairs of a slice that are judged, drawn at random"
     )
     extra_seeds: int = Field(
         default=2, ge=0, le=20, description="further trainings to measure stability"

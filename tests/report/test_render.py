@@ -101,7 +101,7 @@ def test_that_large_slices_are_sampled_is_told(make_run: MakeRun) -> None:
     assert "drawn at random" not in report_html(run)
     evaluation["splits"]["test"] = run.config.evaluation.max_pairs + 1
     run.write("evaluation.json", evaluation)
-    assert "more than 20,000 test pairs, so many are judged" in report_html(run).replace(
+    assert "more than 10,000 test pairs, so many are judged" in report_html(run).replace(
         "\N{NARROW NO-BREAK SPACE}", ","
     )
 
