@@ -40,7 +40,8 @@ from cube import storage
 from cube.config import Config, CoreConfig, load_config
 from cube.errors import CubeError
 from cube.lattice.core import Cube
-from cube.lattice.memory import Memory, Shares, as_keys
+from cube.lattice.keys import Keys
+from cube.lattice.memory import Memory, Shares
 from cube.training.batches import PairBatch
 from cube.training.dataset import TrainingSet
 from cube.training.loss import answering_loss
@@ -177,7 +178,7 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         cube, dense = Cube(options.dimension, config.core), dense_map(options.dimension)
         kept = slice(config.core.memory_pairs)
         q, a = data.gather(data.questions[kept]), data.gather(data.answers[kept])
-        asked, given = (as_keys(torch.from_numpy(vectors)) for vectors in (q, a))
+        asked, given = (Keys.of(torch.from_numpy(vectors)) for vectors in (q, a))
         memory = Memory(asked, given, torch.arange(len(a)))
         memory.use(Shares(answers=0.25, differences=0.5, near_answers=0.1), floor=0.0)
         remembering = Cube(options.dimension, config.core, memory)

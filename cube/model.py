@@ -29,10 +29,11 @@ from cube.errors import ModelError
 from cube.evaluation.confidence import Confidence
 from cube.evaluation.experiment import Centre
 from cube.lattice.core import Cube
+from cube.lattice.keys import Keys
 from cube.lattice.memory import Shares
 from cube.teacher.encoder import Teacher
 
-FORMAT = 2
+FORMAT = 3
 REFERENCE_ROWS = 4_096
 
 
@@ -165,9 +166,9 @@ def load_model(folder: Path) -> SavedCube:
         raise ModelError(f"{folder} is not a saved cube: {', '.join(missing)} missing.")
     try:
         config = storage.read_json(folder / "config.json")
-        if config["format"] not in (1, FORMAT):
+        if config["format"] not in range(1, FORMAT + 1):
             raise ModelError(
-                f"{folder} has format {config['format']}, this version reads 1 and {FORMAT}."
+                f"{folder} has format {config['format']}, this version reads 1 to {FORMAT}."
             )
         core = CoreConfig.model_validate(config["core"])
         weights = _of_this_format(load_weights(folder / "model.safetensors"))
@@ -180,15 +181,17 @@ def load_model(folder: Path) -> SavedCube:
 
 
 def _of_this_format(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Bring weights of format 1, whose memory read the answers of near questions only, to this."""
-    if "memory.share" not in weights:
-        return weights
-    shares = Shares(answers=weights["memory.share"].item())
-    new = {
-        "memory.shares": torch.tensor(shares),
-        "memory.answer_of": torch.arange(len(weights["memory.questions"]), dtype=torch.int32),
-    }
-    return {name: v for name, v in weights.items() if name != "memory.share"} | new
+    """Bring a memory of format 1, which read answers alone, or 2, kept in float16, to this."""
+    if "memory.share" in weights:
+        shares = Shares(answers=weights.pop("memory.share").item())
+        weights["memory.shares"] = torch.tensor(shares)
+        pairs = len(weights["memory.questions"])
+        weights["memory.answer_of"] = torch.arange(pairs, dtype=torch.int32)
+    for name in ("memory.questions", "memory.answers"):
+        if name in weights:
+            keys = Keys.of(weights.pop(name)).state_dict()
+            weights |= {f"{name}.{part}": values for part, values in keys.items()}
+    return weights
 
 
 def _champion_of(pointer: Path) -> Path:

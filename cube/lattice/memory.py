@@ -18,12 +18,12 @@ Shapes: B batch, D dimension, M pairs remembered, A their distinct answers, K ne
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Float16, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from cube.lattice.keys import Keys
+
 NEIGHBOURS = 16
-_BLOCK_ROWS = 256  # questions at once, compared with
-_BLOCK_KEYS = 4_096  # so many that are remembered: 6 MB as float32 stay near the processor
 
 
 class Shares(NamedTuple):
@@ -69,29 +69,21 @@ class Memory(nn.Module):
     "nothing near": the farther the nearest question is below `floor`, the less is read.
     """
 
-    questions: Tensor
-    answers: Tensor
     answer_of: Tensor
     temperature: Tensor
     floor: Tensor
     shares: Tensor
 
-    def __init__(
-        self,
-        questions: Float16[Tensor, "pairs dim"],
-        answers: Float16[Tensor, "answers dim"],
-        answer_of: Int[Tensor, " pairs"],
-    ):
+    def __init__(self, questions: Keys, answers: Keys, answer_of: Int[Tensor, " pairs"]):
         """Remember pairs; until shares are set, nothing of them is used.
 
         Args:
-            questions: of the pairs, see `as_keys`.
-            answers: distinct ones, likewise.
+            questions: of the pairs.
+            answers: distinct ones.
             answer_of: row i of the questions was answered by this row of the answers.
         """
         super().__init__()
-        self.register_buffer("questions", questions)
-        self.register_buffer("answers", answers)
+        self.questions, self.answers = questions, answers
         self.register_buffer("answer_of", answer_of.int())
         self.register_buffer("temperature", torch.tensor(0.05))
         self.register_buffer("floor", torch.tensor(-torch.inf))
@@ -100,7 +92,8 @@ class Memory(nn.Module):
     @classmethod
     def like(cls, state: dict[str, Tensor]) -> "Memory":
         """Return a memory of the shapes in a state dict, to load it into."""
-        questions, answers = (torch.empty_like(state[name]) for name in ("questions", "answers"))
+        shapes = (state[f"{name}.numbers"].shape for name in ("questions", "answers"))
+        questions, answers = (Keys(*shape) for shape in shapes)
         return cls(questions, answers, torch.zeros(len(questions), dtype=torch.int64))
 
     def __len__(self) -> int:
@@ -113,7 +106,8 @@ class Memory(nn.Module):
 
     def neighbours(self, x_BD: Float[Tensor, "batch dim"]) -> Neighbours:
         """Return what is nearest to every question, of questions and of answers."""
-        return Neighbours(*_nearest(x_BD, self.questions), *_nearest(x_BD, self.answers))
+        near_questions = self.questions.nearest(x_BD, NEIGHBOURS)
+        return Neighbours(*near_questions, *self.answers.nearest(x_BD, NEIGHBOURS))
 
     def near_pairs(
         self,
@@ -125,8 +119,8 @@ class Memory(nn.Module):
         nothing = self.floor.expand(len(similarity_BK), 1)
         scores = torch.cat([similarity_BK, nothing], dim=-1) / self.temperature
         weights_BK = scores.softmax(dim=-1)[:, :-1]
-        answers = _mean(weights_BK, self.answers, self.answer_of[pairs_BK])
-        questions = _mean(weights_BK, self.questions, pairs_BK)
+        answers = self.answers.weighted_sum(weights_BK, self.answer_of[pairs_BK])
+        questions = self.questions.weighted_sum(weights_BK, pairs_BK)
         x_BD = nn.functional.normalize(x_BD, dim=-1)
         return answers, weights_BK.sum(dim=-1, keepdim=True) * x_BD - questions
 
@@ -135,43 +129,14 @@ class Memory(nn.Module):
     ) -> Float[Tensor, "batch dim"]:
         """Return the weighted mean of near answers, which stand closer than near questions do."""
         weights_BN = (2 * similarity_BN / self.temperature).softmax(dim=-1)
-        return _mean(weights_BN, self.answers, answers_BN)
+        return self.answers.weighted_sum(weights_BN, answers_BN)
 
     def forward(self, x_BD: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """Return what the memory adds to a prediction of length 1."""
         shares = Shares(*self.shares.tolist())
         answers = differences = near_answers = torch.zeros_like(x_BD)
         if shares.answers or shares.differences:
-            answers, differences = self.near_pairs(x_BD, *_nearest(x_BD, self.questions))
+            answers, differences = self.near_pairs(x_BD, *self.questions.nearest(x_BD, NEIGHBOURS))
         if shares.near_answers:
-            near_answers = self.near_answers(*_nearest(x_BD, self.answers))
+            near_answers = self.near_answers(*self.answers.nearest(x_BD, NEIGHBOURS))
         return shares.weigh(answers, differences, near_answers)
-
-
-def as_keys(vectors: Float[Tensor, "n dim"]) -> Float16[Tensor, "n dim"]:
-    """Return vectors as a memory keeps them: of length 1, as float16."""
-    return nn.functional.normalize(vectors.float(), dim=-1).half()
-
-
-def _nearest(
-    x_BD: Float[Tensor, "batch dim"], keys: Float16[Tensor, "n dim"]
-) -> tuple[Float[Tensor, "batch k"], Int[Tensor, "batch k"]]:
-    """Return similarity and number of the nearest keys, nearest first."""
-    count = min(NEIGHBOURS, len(keys))
-    rows = nn.functional.normalize(x_BD, dim=-1).split(_BLOCK_ROWS)
-    best: list[tuple[Tensor, Tensor]] = []
-    for start in range(0, len(keys), _BLOCK_KEYS):
-        block = keys[start : start + _BLOCK_KEYS].to(x_BD.dtype).T
-        found = [(some @ block).topk(min(count, block.shape[1]), dim=-1) for some in rows]
-        similarity = torch.cat([f.values for f in found])
-        best.append((similarity, torch.cat([f.indices for f in found]) + start))
-    similarity, numbers = (torch.cat(parts, dim=-1) for parts in zip(*best, strict=True))
-    first = similarity.topk(count, dim=-1)
-    return first.values, numbers.gather(-1, first.indices)
-
-
-def _mean(weights_BK: Tensor, keys: Tensor, numbers_BK: Tensor) -> Tensor:
-    """Return the weighted sums of keys by number."""
-    blocks = zip(weights_BK.split(_BLOCK_ROWS), numbers_BK.split(_BLOCK_ROWS), strict=True)
-    means = [torch.einsum("bk,bkd->bd", w, keys[n].to(w.dtype)) for w, n in blocks]
-    return torch.cat(means)

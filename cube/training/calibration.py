@@ -12,14 +12,15 @@ from itertools import product
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float16, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from cube.config import TrainingConfig
 from cube.evaluation.significance import standard_error
 from cube.lattice.core import Cube
-from cube.lattice.memory import NOTHING, Memory, Shares, as_keys
+from cube.lattice.keys import Keys
+from cube.lattice.memory import NOTHING, Memory, Shares
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.training.dataset import TrainingSet
 from cube.training.validation import Validation
@@ -143,12 +144,11 @@ def _remember(data: TrainingSet, limit: int, config: TrainingConfig) -> Memory |
     return memory
 
 
-def _keys(data: TrainingSet, rows: Int[np.ndarray, " n"]) -> Float16[Tensor, "n dim"]:
+def _keys(data: TrainingSet, rows: Int[np.ndarray, " n"]) -> Keys:
     """Gather in blocks: as float32, half a million rows would take as much as all the rest."""
-    keys = torch.empty(len(rows), data.dimension, dtype=torch.float16)
+    keys = Keys(len(rows), data.dimension)
     for start in range(0, len(rows), _GATHERED):
-        part = rows[start : start + _GATHERED]
-        keys[start : start + len(part)] = as_keys(torch.from_numpy(data.gather(part)))
+        keys.put(start, torch.from_numpy(data.gather(rows[start : start + _GATHERED])))
     return keys
 
 

@@ -6,7 +6,8 @@ import torch
 
 from cube.config import CoreConfig
 from cube.lattice.core import Cube
-from cube.lattice.memory import NEIGHBOURS, Memory, Shares, as_keys
+from cube.lattice.keys import Keys
+from cube.lattice.memory import NEIGHBOURS, Memory, Shares
 
 
 def unit(*shape: int, seed: int) -> torch.Tensor:
@@ -18,7 +19,7 @@ def unit(*shape: int, seed: int) -> torch.Tensor:
 def memory() -> Memory:
     """Fifty pairs, two of which share each of 25 answers."""
     memory = Memory(
-        as_keys(unit(50, 12, seed=1)), as_keys(unit(25, 12, seed=2)), torch.arange(50) % 25
+        Keys.of(unit(50, 12, seed=1)), Keys.of(unit(25, 12, seed=2)), torch.arange(50) % 25
     )
     memory.use(Shares(answers=0.5), -np.inf)
     return memory
@@ -28,7 +29,7 @@ def memory() -> Memory:
 @pytest.mark.parametrize("shares", [(0.5, 0, 0), (0, 0.25, 0), (0, 0, -0.5), (0.5, 0.25, 0.1)])
 def test_reading_equals_the_plain_formula(memory, floor, shares):
     memory.use(Shares(*shares), floor)
-    questions, answers = memory.questions.float().numpy(), memory.answers.float().numpy()
+    questions, answers = memory.questions[:].numpy(), memory.answers[:].numpy()
     x = unit(3, 12, seed=3)
     for query, read in zip(x.numpy(), memory(x), strict=True):
         similarity = questions @ query
@@ -50,8 +51,8 @@ def test_a_question_remembered_draws_the_answer_to_its_own(memory):
     memory.use(Shares(answers=100.0), -np.inf)
     cube = Cube(12, CoreConfig(), memory)
     memory.temperature.fill_(0.001)
-    answers = cube.apply_to(memory.questions.float().numpy())
-    assert (answers * memory.answers[memory.answer_of].float().numpy()).sum(axis=1).min() > 0.99
+    answers = cube.apply_to(memory.questions[:].numpy())
+    assert (answers * memory.answers[memory.answer_of].numpy()).sum(axis=1).min() > 0.99
 
 
 def test_a_floor_above_every_similarity_leaves_the_core_alone(memory):
@@ -60,16 +61,9 @@ def test_a_floor_above_every_similarity_leaves_the_core_alone(memory):
     np.testing.assert_allclose(Cube(12, CoreConfig(), memory).apply_to(x), x, atol=1e-6)
 
 
-def test_what_is_searched_in_blocks_is_found_as_at_once(memory, monkeypatch):
-    at_once = memory.neighbours(unit(9, 12, seed=3))
-    monkeypatch.setattr("cube.lattice.memory._BLOCK_KEYS", 7)
-    for one, other in zip(at_once, memory.neighbours(unit(9, 12, seed=3)), strict=True):
-        torch.testing.assert_close(one, other)
-
-
 def test_fewer_pairs_than_neighbours_are_enough():
     memory = Memory(
-        as_keys(unit(3, 12, seed=1)), as_keys(unit(2, 12, seed=2)), torch.tensor([0, 1, 1])
+        Keys.of(unit(3, 12, seed=1)), Keys.of(unit(2, 12, seed=2)), torch.tensor([0, 1, 1])
     )
     memory.use(Shares(1.0, 1.0, 1.0), -np.inf)
     assert memory(unit(2, 12, seed=3)).shape == (2, 12)
