@@ -28,14 +28,14 @@ LOOPS = {"trainer": trainer_loop, "plain loop": plain_loop}
 
 def read(queries: Path, answers: Path) -> TrainingSet:
     """Return stored pairs, a tenth of them for validation."""
-    from cube.fit import first_rows
+    from cube.fit import distinct_rows
 
     q, a = np.load(queries, allow_pickle=False), np.load(answers, allow_pickle=False)
     splits = np.full(len(q), Split.TRAIN, np.int8)
     splits[::10] = Split.VALIDATION
-    return make_training_set(
-        np.concatenate([q, a]), first_rows(q)[0], first_rows(a)[0] + len(q), splits
-    )
+    asked, given = distinct_rows(q), distinct_rows(a)
+    vectors = np.concatenate([q[asked.first], a[given.first]])
+    return make_training_set(vectors, asked.number, given.number + len(asked.first), splits)
 
 
 def main() -> None:

@@ -16,15 +16,17 @@ import numpy as np
 
 from cube.config import Config, SplitConfig
 from cube.data.corpus import build_corpus
+from cube.data.groups import join_groups
 from cube.data.splits import Split, assign_splits
 from cube.errors import DataError
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.ranking import RetrievalTask
-from cube.fit import first_rows
+from cube.fit import distinct_rows
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import embed_corpus
 
 VALIDATION_SHARE = 0.1  # of training answers, where a set has no validation part
+_MOST_HELD_OUT = 2 * VALIDATION_SHARE
 PARTS = {
     "train": Split.TRAIN,
     "valid": Split.VALIDATION,
@@ -128,20 +130,19 @@ def make_set(name: str, parts: dict[Split, Part], limit: int | None = None) -> B
     kept = {split: part.first(limit) for split, part in parts.items()}
     questions = np.concatenate([part.questions for part in kept.values()])
     answers = np.concatenate([part.answers for part in kept.values()])
-    question_rows, question_keys = first_rows(questions)
-    answer_rows, answer_keys = first_rows(answers)
-    answer_rows += len(questions)
+    asked, given = distinct_rows(questions), distinct_rows(answers)
     splits = np.repeat([int(s) for s in kept], [len(p.questions) for p in kept.values()])
     if Split.VALIDATION not in kept:
-        splits[_held_out(answer_keys, question_keys) & (splits == Split.TRAIN)] = Split.VALIDATION
+        train = np.flatnonzero(splits == Split.TRAIN)
+        splits[train[_held_out(given.keys[train], asked.keys[train])]] = Split.VALIDATION
     test = np.flatnonzero(splits == Split.TEST)
     experiment = Experiment(
-        np.concatenate([questions, answers]),
-        question_rows,
-        answer_rows,
+        np.concatenate([questions[asked.first], answers[given.first]]),
+        asked.number,
+        given.number + len(asked.first),
         splits,
         {"unseen_answers": test},
-        texts=_texts(list(kept.values())),
+        texts=_texts(list(kept.values()), asked.first, given.first),
         separate_banks=True,
     )
     return BenchSet(name, experiment, experiment.task("unseen_answers"))
@@ -174,15 +175,24 @@ def chosen_sets(options: argparse.Namespace, config: Config) -> Iterator[BenchSe
         yield make_set(name, read_files(sets[name], config), options.limit)
 
 
-def _texts(parts: list[Part]) -> Callable[[np.ndarray], list[str]] | None:
-    """Return what gives the texts of rows: all questions, then all answers."""
+def _texts(
+    parts: list[Part], questions: np.ndarray, answers: np.ndarray
+) -> Callable[[np.ndarray], list[str]] | None:
+    """Return what gives the texts of rows: some of the questions, then some of the answers."""
     if any(part.texts is None for part in parts):
         return None
-    texts = [text for i in (0, 1) for part in parts for text in (part.texts or ((), ()))[i]]
+    asked, given = (
+        [text for part in parts for text in (part.texts or ((), ()))[i]] for i in (0, 1)
+    )
+    texts = [asked[i] for i in questions] + [given[i] for i in answers]
     return lambda rows: [texts[row] for row in rows.tolist()]
 
 
 def _held_out(answer_keys: np.ndarray, question_keys: np.ndarray) -> np.ndarray:
+    """Draw answers for validation, with all pairs that share an answer or a question with them.
+
+    Where such links join a large part of the set, answers are drawn one by one.
+    """
     shares = SplitConfig(
         unseen_validation=VALIDATION_SHARE,
         unseen_test=0.0,
@@ -190,4 +200,9 @@ def _held_out(answer_keys: np.ndarray, question_keys: np.ndarray) -> np.ndarray:
         wording_test=0.0,
     )
     no_dialogue = np.zeros(len(answer_keys), bool)
-    return assign_splits(answer_keys, question_keys, no_dialogue, shares) == Split.VALIDATION
+    for groups in (join_groups(answer_keys, question_keys), answer_keys):
+        splits = assign_splits(groups, question_keys, no_dialogue, shares)
+        held_out = splits == Split.VALIDATION
+        if 0 < held_out.mean() < _MOST_HELD_OUT:
+            break
+    return held_out

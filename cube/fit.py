@@ -6,14 +6,17 @@ No teacher, no texts. Equal answer rows are one answer, equal query rows are one
 import hashlib
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Int, UInt64
 
 from cube.config import Config, CoreConfig, EvaluationConfig, SplitConfig, TrainingConfig
+from cube.data.groups import join_groups
 from cube.data.splits import Split, assign_splits, slice_pairs
-from cube.data.vector_files import read_vectors
+from cube.data.vector_files import check_matrix, read_vectors
 from cube.errors import DataError
 from cube.evaluation.baselines import (
     all_baselines,
@@ -41,31 +44,53 @@ _HELD_OUT_SHARE = 0.08  # of answers and again of wordings, for validation and v
 _HELD_OUT_PAIRS = 1_000  # enough for a narrow interval; the rest is better trained on
 
 
-def first_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each row the first row equal to it, and a 64-bit key of its content."""
-    first: dict[bytes, int] = {}
-    rows = np.empty(len(matrix), np.int64)
+class Distinct(NamedTuple):
+    """The different rows of a matrix, as training stores them: in float32.
+
+    Attributes:
+        first: position of each distinct row where it stands first, ascending.
+        number: by row of the matrix, which distinct row it is.
+        keys: by row of the matrix, a 64-bit key of its content.
+    """
+
+    first: Int[np.ndarray, " distinct"]
+    number: Int[np.ndarray, " rows"]
+    keys: UInt64[np.ndarray, " rows"]
+
+
+def distinct_rows(matrix: np.ndarray) -> Distinct:
+    """Tell which rows of a matrix are equal."""
+    known: dict[bytes, int] = {}
+    first: list[int] = []
+    number = np.empty(len(matrix), np.int64)
     keys = np.empty(len(matrix), np.uint64)
     for i, row in enumerate(matrix):
-        digest = hashlib.blake2b(np.ascontiguousarray(row).tobytes(), digest_size=16).digest()
-        rows[i] = first.setdefault(digest, i)
+        content = np.ascontiguousarray(row, np.float32) + 0.0  # -0 is 0
+        digest = hashlib.blake2b(content.tobytes(), digest_size=16).digest()
+        number[i] = known.setdefault(digest, len(first))
+        if number[i] == len(first):
+            first.append(i)
         keys[i] = int.from_bytes(digest[:8], "little")
-    return rows, keys
+    return Distinct(np.array(first), number, keys)
 
 
-def _stack(queries: np.ndarray, answers: np.ndarray, folder: Path) -> np.ndarray:
-    """Lay both matrices out in one memory-mapped file, queries first."""
-    shape = (len(queries) + len(answers), queries.shape[1])
+def _stack(parts: Sequence[tuple[np.ndarray, Distinct]], folder: Path) -> np.ndarray:
+    """Lay the distinct rows of matrices out one after the other, in one memory-mapped file."""
+    shape = (sum(len(rows.first) for _, rows in parts), parts[0][0].shape[1])
     stacked = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, shape)
-    for part, offset in ((queries, 0), (answers, len(queries))):
-        for start in range(0, len(part), _BLOCK_ROWS):
-            block = part[start : start + _BLOCK_ROWS]
-            stacked[offset + start : offset + start + len(block)] = block
+    place = 0
+    for matrix, rows in parts:
+        for start in range(0, len(rows.first), _BLOCK_ROWS):
+            block = rows.first[start : start + _BLOCK_ROWS]
+            stacked[place : place + len(block)] = matrix[block]
+            place += len(block)
     stacked.flush()
     return np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
 
 
 def _check_pair(queries: np.ndarray, answers: np.ndarray) -> None:
+    check_matrix(queries, "The queries")
+    check_matrix(answers, "The answers")
     if queries.shape != answers.shape:
         raise DataError(
             f"Queries have shape {queries.shape}, answers {answers.shape}: row i of the answers "
@@ -78,33 +103,17 @@ def _experiment(
 ) -> Experiment:
     """Split pairs of vectors and lay them out."""
     _check_pair(queries, answers)
-    question_rows, question_keys = first_rows(queries)
-    answer_rows, answer_keys = first_rows(answers)
+    asked, given = distinct_rows(queries), distinct_rows(answers)
     no_dialogue = np.zeros(len(queries), bool)
-    groups = _join_groups(answer_keys, question_keys)
-    splits = assign_splits(groups, question_keys, no_dialogue, _shares(len(queries)))
+    groups = join_groups(given.keys, asked.keys)
+    splits = assign_splits(groups, asked.keys, no_dialogue, _shares(len(queries)))
     return Experiment(
-        _stack(queries, answers, folder),
-        question_rows,
-        answer_rows + len(queries),
+        _stack([(queries, asked), (answers, given)], folder),
+        asked.number,
+        given.number + len(asked.first),
         splits,
-        slice_pairs(answer_rows, no_dialogue, splits, max_pairs),
+        slice_pairs(given.number, no_dialogue, splits, max_pairs),
     )
-
-
-def _join_groups(answer_keys: np.ndarray, question_keys: np.ndarray) -> np.ndarray:
-    """Give pairs that share an answer or a question, directly or through others, one key."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    answers = np.unique(answer_keys, return_inverse=True)[1]
-    questions = np.unique(question_keys, return_inverse=True)[1] + answers.max() + 1
-    nodes = int(questions.max()) + 1
-    links = coo_array((np.ones(len(answers), np.int8), (answers, questions)), (nodes, nodes))
-    component = connected_components(links, directed=False)[1][answers]
-    smallest = np.full(component.max() + 1, np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(smallest, component, answer_keys)
-    return smallest[component]
 
 
 def _shares(num_pairs: int) -> SplitConfig:
@@ -190,12 +199,11 @@ def evaluate_vectors(
     _check_pair(queries, answers)
     saved.check_dimension(queries)
     with tempfile.TemporaryDirectory(prefix="cube-") as scratch:
-        question_rows, _ = first_rows(queries)
-        answer_rows, _ = first_rows(answers)
+        asked, given = distinct_rows(queries), distinct_rows(answers)
         experiment = Experiment(
-            _stack(queries, answers, Path(scratch)),
-            question_rows,
-            answer_rows + len(queries),
+            _stack([(queries, asked), (answers, given)], Path(scratch)),
+            asked.number,
+            given.number + len(asked.first),
             np.full(len(queries), Split.TEST, np.int8),
             {"all_pairs": np.arange(len(queries))},
             known_centre=saved.centre,

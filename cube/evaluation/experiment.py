@@ -16,6 +16,8 @@ from cube.teacher.vectors import Vectors
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.gathering import gather_rows
 
+_BLOCK_ROWS = 16_384
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -65,7 +67,12 @@ class Experiment:
     def training_set(self) -> TrainingSet:
         """Training and validation rows."""
         return make_training_set(
-            self.vectors, self.questions, self.answers, self.splits, self.separate_banks
+            self.vectors,
+            self.questions,
+            self.answers,
+            self.splits,
+            own_bank=self.separate_banks,
+            context=self.context,
         )
 
     @cached_property
@@ -119,10 +126,15 @@ class Experiment:
         if self.known_centre is not None:
             return self.known_centre
         train = self.splits == Split.TRAIN
-        return Centre(
-            self.gather(np.unique(self.questions[train])).mean(axis=0),
-            self.gather(np.unique(self.answers[train])).mean(axis=0),
-        )
+        return Centre(self._mean(self.questions[train]), self._mean(self.answers[train]))
+
+    def _mean(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, " dim"]:
+        """Return the mean of distinct rows, gathered in blocks."""
+        rows = np.unique(rows)
+        total = np.zeros(self.vectors.shape[1])
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            total += self.gather(rows[start : start + _BLOCK_ROWS]).sum(axis=0, dtype=np.float64)
+        return (total / len(rows)).astype(np.float32)
 
 
 @dataclass(frozen=True)

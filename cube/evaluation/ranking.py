@@ -158,7 +158,8 @@ class Scores(Protocol):
 def rank(scores: Scores, task: RetrievalTask, num_top: int = 0) -> Ranking:
     """Rank the bank for every question; memory does not grow with the bank.
 
-    A wrong answer that scores within `TIE` of the best right one ranks before it.
+    A wrong answer that scores within `TIE` of the best right one ranks before it, and so does every
+    answer where a score is not a number.
     """
     num_questions, num_answers = len(task), len(task.bank)
     owner = np.repeat(np.arange(num_questions), np.diff(task.bounds))
@@ -179,9 +180,9 @@ def rank(scores: Scores, task: RetrievalTask, num_top: int = 0) -> Ranking:
             q = torch.from_numpy(owner[pairs][inside] - start)
             a = torch.from_numpy(task.right[pairs][inside] - first)
             # NumPy counts booleans ten times as fast as torch sums them.
-            reached = scores_QA.numpy() >= threshold[here, None].numpy()
-            ahead[here] += torch.from_numpy(np.count_nonzero(reached, axis=1))
-            own = scores_QA[q, a] >= threshold[here][q]
+            behind = scores_QA.numpy() < threshold[here, None].numpy()
+            ahead[here] += last - first - torch.from_numpy(np.count_nonzero(behind, axis=1))
+            own = ~(scores_QA[q, a] < threshold[here][q])
             ahead[here] -= torch.bincount(q[own], minlength=len(scores_QA))
             if num_top:
                 scores_QA[q, a] -= TIE

@@ -1,6 +1,8 @@
 """What a training reads: rows of one matrix of vectors. Nothing is copied per pair."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -61,22 +63,23 @@ def make_training_set(
     answers: Int[np.ndarray, " pairs"],
     splits: np.ndarray,
     own_bank: bool = False,
+    context: Sequence[Sequence[int]] = (),
 ) -> TrainingSet:
     """Divide all pairs by split.
 
     With a bank of its own, validation ranks its questions among its answers only; otherwise the
     answers of training are in the bank as well.
 
-    A text that any held-out pair uses in a held-out role is never restored in training: the
-    questions of validation and test, and answers that training does not see.
+    A text that any held-out pair uses is never restored in training, unless a training pair uses it
+    too: questions, the turns before them (`context`, rows by pair), and answers.
     """
     train, validation = splits == Split.TRAIN, splits == Split.VALIDATION
-    seen_answers = np.unique(answers[train])
     bank = np.unique(answers[validation if own_bank else train | validation])
-    held_out = np.concatenate([questions[~train], np.setdiff1d(answers[~train], seen_answers)])
     free = np.ones(len(vectors), bool)
-    free[held_out] = False
-    free[questions[train]] = True
+    for pairs, restored in ((~train, False), (train, True)):
+        turns = [row for rows in compress(context, pairs) for row in rows]
+        for rows in (questions[pairs], answers[pairs], turns):
+            free[rows] = restored
     return TrainingSet(
         vectors,
         questions[train],

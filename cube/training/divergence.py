@@ -7,7 +7,7 @@ from cube.config.training import DivergenceConfig
 
 _WINDOW = 20  # losses a new one is compared with
 _FEWEST = 5  # losses that say something
-_NEAR_ZERO = 0.1  # a loss below it may be many times the one before by chance
+_NEAR_ZERO = 1.0  # one wrong label of a small batch is many times a loss below it
 
 
 def objection(

@@ -50,10 +50,11 @@ def loss_convergence(
 ) -> float | None:
     """Return |mean of the last epoch - mean of the one before| / the latter.
 
-    None where the last stage is shorter than two epochs: losses of stages do not compare.
+    None where the last stage is shorter than two epochs, as losses of stages do not compare, or
+    where nothing was left to lose before.
     """
     window = max(steps_per_epoch, _CONVERGED_OVER)
     if last_stage_steps < 2 * window:
         return None
     last, before = np.mean(losses[-window:]), np.mean(losses[-2 * window : -window])
-    return float(abs(last - before) / before)
+    return float(abs(last - before) / before) if before > 0 else None

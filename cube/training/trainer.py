@@ -239,7 +239,7 @@ class Trainer:
                 **scores,
             }
         )
-        self._good = state.snapshot()
+        self._remember_as_good()
 
     def _end_stage(self, stage: StageConfig, reason: str) -> None:
         state = self.state
@@ -252,7 +252,12 @@ class Trainer:
 
             path = self._checkpoints.folder / f"stage-{stage.name}.safetensors"
             storage.write_bytes(path, save(state.average))
-        self._good = state.snapshot()
+        self._remember_as_good()
+
+    def _remember_as_good(self) -> None:
+        """Be able to return to this state, unless it is the one to return from."""
+        if all(parameter.isfinite().all() for parameter in self.state.parameters):
+            self._good = self.state.snapshot()
 
     def _record(self, event: Event) -> None:
         self.state.history.append(event)
