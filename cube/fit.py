@@ -30,7 +30,7 @@ from cube.evaluation.experiment import Experiment
 from cube.evaluation.headroom import check_labels, look_ahead, refuse_shuffled
 from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.lattice.core import Cube
-from cube.model import REFERENCE_ROWS, SavedCube, save_model
+from cube.model import REFERENCE_ROWS, SavedCube, check_replaceable, save_model
 from cube.report.card import model_card
 from cube.training.trainer import OnEvent, Trainer
 from cube.training.trials import run_trials, with_trials
@@ -139,13 +139,16 @@ def fit_vectors(
     Args:
         queries: shape (pairs, dim).
         answers: shape (pairs, dim); equal rows count as one answer.
-        out: model folder to write.
+        out: model folder to write; only a saved cube is replaced.
         config: `core`, `training` and `evaluation` are used.
         on_event: told of every validation.
 
     Raises:
         DataError: when the matrices do not fit each other or there are too few pairs.
+        ModelError: when `out` is there and not a saved cube.
     """
+    out = out.resolve()
+    check_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".cube-", dir=out.parent) as scratch:
         experiment = _experiment(queries, answers, config.evaluation.max_pairs, Path(scratch))
@@ -153,7 +156,7 @@ def fit_vectors(
         if min(counts) == 0:
             raise DataError(
                 f"{len(queries)} pairs with {len(experiment.bank)} distinct answers are too few to "
-                "hold out a validation and a test part. Add pairs."
+                "hold out a validation and a test part. Add pairs of other questions and answers."
             )
         check_leaks(find_leaks(experiment), config.evaluation.max_leaked_share)
         data = experiment.training_set
@@ -228,7 +231,7 @@ def apply_model(
         saved: the cube.
         vectors: questions.
         index: answers that will be searched, shape (A, dim), which a cube that whitens fits itself
-            to; None: as it was saved.
+            to; None: it stays as it is, at first as it was saved.
 
     Raises:
         ModelError: when the dimension differs from the cube's.

@@ -9,6 +9,7 @@ reference.npy       a sample of training questions, for drift and novelty
 confidence.json     when to trust an answer (absent with too few validation questions)
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from cube import __version__, storage
 from cube.config import CoreConfig, TeacherConfig
-from cube.errors import ModelError
+from cube.errors import ConfigError, ModelError
 from cube.evaluation.confidence import Confidence
 from cube.evaluation.experiment import Centre
 from cube.lattice.core import Cube
@@ -76,7 +77,7 @@ class SavedCube:
             raise ModelError(f"The cube moves vectors of {ours} dimensions, these have {theirs}.")
 
     def fit_to_index(self, answers: np.ndarray | None) -> None:
-        """Whiten by answers that will be searched, (A, dim); with None it stays as it was saved.
+        """Whiten by answers that will be searched, (A, dim); with None it stays as it is.
 
         Raises:
             ModelError: when the dimension differs from the cube's.
@@ -117,9 +118,12 @@ def save_model(
     bank: tuple[list[str], np.ndarray] | None = None,
     confidence: Confidence | None = None,
 ) -> None:
-    """Write a model folder whole; an older one of that name is replaced."""
-    import shutil
+    """Write a model folder whole; an older one of that name is replaced at the end.
 
+    Raises:
+        ModelError: when the folder holds anything else, see `check_replaceable`.
+    """
+    check_replaceable(folder)
     config = {
         "format": FORMAT,
         "cube_version": __version__,
@@ -133,8 +137,6 @@ def save_model(
     }
     weights = {name: value.cpu().contiguous() for name, value in cube.state_dict().items()}
     means = {"question": centre.question, "answer": centre.answer}
-    if folder.exists():
-        shutil.rmtree(folder)
     with storage.atomic_folder(folder) as temporary:
         storage.write_bytes(temporary / "model.safetensors", dump_weights(weights))
         storage.write_bytes(temporary / "centring.safetensors", save(means))
@@ -148,6 +150,23 @@ def save_model(
             texts, vectors = bank
             pq.write_table(pa.table({"text": texts}), temporary / "bank" / "texts.parquet")
             np.save(temporary / "bank" / "vectors.npy", vectors)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse a place where saving a model would delete anything but a model.
+
+    Raises:
+        ModelError: when something is there that is neither a saved cube nor an empty folder.
+    """
+    if not folder.exists():
+        return
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    if names and not names >= {"config.json", "model.safetensors"}:
+        raise ModelError(
+            f"{folder} is there already and not a saved cube: name a folder that does not exist."
+        )
 
 
 def load_model(folder: Path) -> SavedCube:
@@ -175,7 +194,9 @@ def load_model(folder: Path) -> SavedCube:
         cube = Cube.from_state(config["dimension"], core, weights)
         means = load_file(folder / "centring.safetensors")
         centre = Centre(means["question"], means["answer"])
-    except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if not all(parameter.isfinite().all() for parameter in cube.parameters()):
+            raise ModelError(f"{folder} is broken: its weights are not finite.")
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError, ConfigError) as error:
         raise ModelError(f"{folder} is broken: {error}") from None
     return SavedCube(folder, cube.eval(), centre, config)
 

@@ -15,7 +15,7 @@ from cube.peak import peak_rss_bytes
 from cube.report.card import model_card
 from cube.runs import Run
 from cube.teacher.encoder import Teacher
-from cube.training.in_run import settings_of, train_in
+from cube.training.in_run import settings_of, steps_taken, train_in
 from cube.training.result import TrainingResult
 from cube.training.speed import speedup_over_plain_loop
 from cube.training.trainer import OnEvent
@@ -24,24 +24,30 @@ from cube.training.trainer import OnEvent
 def train_and_save(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:
     """Train, write timings.json, model/ and training.json; returns the content of the last."""
     core, training = settings_of(run)  # trials are not part of the time an epoch is told from
+    begun = steps_taken(run, training, core)  # by a process that was killed
     started = time.perf_counter()
     cube, result, profile = train_in(run, training, core, run.folder, on_event)
     seconds = time.perf_counter() - started
-    run.write(
-        "timings.json", {**_timings(run, core, training, result, seconds), "profile": profile}
-    )
+    timings = _timings(run, core, training, result, seconds, result.steps - begun)
+    run.write("timings.json", {**timings, "profile": profile})
     _save(run, cube, result)
     run.write("training.json", asdict(result))
     return asdict(result)
 
 
 def _timings(
-    run: Run, core: CoreConfig, training: TrainingConfig, result: TrainingResult, seconds: float
+    run: Run,
+    core: CoreConfig,
+    training: TrainingConfig,
+    result: TrainingResult,
+    seconds: float,
+    steps: int,
 ) -> dict[str, Any]:
+    """Return what the training cost; `seconds` went into `steps` of all its steps."""
     data = run.experiment.training_set
     return {
         "training_seconds": seconds,
-        "epoch_seconds": seconds / max(1, result.steps) * result.steps_per_epoch,
+        "epoch_seconds": seconds / steps * result.steps_per_epoch if steps else None,
         "peak_rss_gb": peak_rss_bytes() / 1e9,
         "speedup": speedup_over_plain_loop(training, core, data),
     }

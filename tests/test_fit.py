@@ -10,7 +10,9 @@ from safetensors.torch import save
 
 from cube.cli import main
 from cube.config import load_config
-from cube.fit import evaluate_vectors
+from cube.data.splits import Split
+from cube.errors import DataError
+from cube.fit import distinct_rows, evaluate_vectors, fit_vectors
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.model import load_model
 
@@ -188,3 +190,56 @@ def test_a_model_for_another_dimension_or_none_at_all_is_refused(tmp_path, files
     assert run("apply", "--model", tmp_path / "model", *apply) == 2
     assert "is broken" in capsys.readouterr().err
     assert run("ask", "hello", "--model", tmp_path / "nowhere") == 2
+
+
+def test_only_a_saved_cube_is_replaced(tmp_path, files, capsys):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    for out in (folder, folder / "thesis.txt"):
+        assert run("fit", *files, "--out", out, *QUICK) == 2
+        assert "not a saved cube" in capsys.readouterr().err
+    assert (folder / "thesis.txt").read_text() == "years of work"
+    assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 0
+    assert run("fit", *files, "--out", tmp_path / "model", *QUICK, "--seed", 1) == 0
+
+
+def test_rows_equal_as_float32_are_one_row(planted):
+    questions, answers = planted
+    for rows in (questions[:200], answers[:200]):
+        matrix = np.concatenate([rows * np.float64(1 + shift) for shift in (0, 1e-12, -1e-12)])
+        assert len(np.unique(matrix, axis=0)) == 600
+        distinct = distinct_rows(matrix)
+        assert len(distinct.first) == len(np.unique(distinct.keys)) == 200
+        np.testing.assert_array_equal(distinct.number, np.tile(np.arange(200), 3))
+    zeros = distinct_rows(np.array([[0.0, 1.0], [-0.0, 1.0]]))
+    assert zeros.first.tolist() == [0]
+
+
+def test_copies_of_held_out_rows_are_not_restored(planted, tmp_path):
+    from cube.fit import _experiment
+
+    q, a = (np.concatenate([rows, rows]) for rows in planted)
+    experiment = _experiment(q, a, 10_000, tmp_path)
+    assert len(experiment.vectors) == len(q)  # half of them questions, half answers
+    held_out = experiment.splits != Split.TRAIN
+    restored = experiment.training_set.texts
+    assert not np.isin(experiment.questions[held_out], restored).any()
+    unseen = np.setdiff1d(experiment.answers[held_out], experiment.answers[~held_out])
+    assert not np.isin(unseen, restored).any()
+
+
+def test_vectors_that_are_not_finite_are_refused_from_python_too(planted, tmp_path):
+    questions, answers = (rows.copy() for rows in planted)
+    answers[7, 3] = np.nan
+    with pytest.raises(DataError, match=r"answers: rows \[7\]"):
+        fit_vectors(questions, answers, tmp_path / "model", load_config(None, []))
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("training.seed=-1", "training.seed"), ("core.shape=[2,2,2]", "too few for 48 dimensions")],
+)
+def test_settings_that_cannot_be_are_bad_usage(tmp_path, files, capsys, setting, words):
+    assert run("fit", *files, "--out", tmp_path / "model", *QUICK, "--set", setting) == 2
+    assert words in capsys.readouterr().err

@@ -11,7 +11,7 @@ from cube.config.section import Section, Share
 class SplitConfig(Section):
     """How pairs are divided. A pure function of texts and seed, see `cube.data.splits`."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     unseen_validation: Share = Field(
         default=0.08, description="share of answer groups held out whole"
     )

@@ -138,7 +138,7 @@ class DivergenceConfig(Section):
 class TrainingConfig(Section):
     """The curriculum and the optimiser."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     batch_size: int = Field(default=1024, ge=2, le=65_536)
     temperature: float = Field(default=0.05, gt=0, le=10)
     cosine_weight: float = Field(default=0.2, ge=0, le=100)
@@ -226,7 +226,7 @@ class TrainingConfig(Section):
     tracking: list[Literal["tensorboard", "mlflow"]] = Field(
         default=[], description="where events go besides metrics.jsonl"
     )
-    device: str = "cpu"
+    device: str = Field(default="cpu", description="cuda, cuda:1, …; without it the CPU is used")
     stages: list[StageConfig] = Field(
         default=PRESETS["staged"],
         min_length=1,

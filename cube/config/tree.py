@@ -27,7 +27,7 @@ class TeacherConfig(Section):
     dtype: Literal["float32", "float16"] = Field(
         default="float32", description="of the stored vectors"
     )
-    device: str = "cpu"
+    device: str = Field(default="cpu", description="cuda, cuda:1, …; without it the CPU is used")
     backend: Literal["torch", "bfloat16", "onnx"] = Field(
         default="torch",
         description="bfloat16: torch with products in bfloat16, quicker where the processor "

@@ -20,6 +20,7 @@ from cube.evaluation.significance import Interval, paired_bootstrap
 
 _MOST_QUESTIONS, _MOST_ANSWERS = 2_000, 8_192
 _CHANCE = 0.55  # contrastive accuracy of unrelated texts is 0.5; below this it may well be
+_FEWEST_QUESTIONS = 30  # below it nothing is told from them
 _WORTHWHILE = 0.005  # MRR@10 that is worth a training
 
 
@@ -64,8 +65,8 @@ def headroom(outlook: Outlook, experiment: Experiment) -> dict[str, Any]:
     gain = paired_bootstrap(outlook.best.reciprocal_ranks, outlook.identity.reciprocal_ranks)
     identity = float(outlook.identity.reciprocal_ranks.mean())
     ceiling = float(outlook.oracle.reciprocal_ranks.mean())
-    likely = _likely(gain, ceiling - identity)
     task = outlook.task
+    likely = _likely(gain, ceiling - identity) if len(task) >= _FEWEST_QUESTIONS else "unsure"
     seen = np.isin(task.bank[task.right], experiment.training_set.answers)
     known = np.add.reduceat(seen.astype(int), task.bounds[:-1]) > 0
     advice = {

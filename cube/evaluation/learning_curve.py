@@ -1,4 +1,6 @@
-"""What more data should bring: trainings on a quarter and a half of it, extrapolated.
+"""What more pairs should bring: trainings on a quarter and a half of them, extrapolated.
+
+Texts to restore stay all there are.
 
 MRR@10 is taken to grow by a constant with every doubling; the straight line through a quarter, a
 half and all of the data is read off at twice the data. That is an expectation, not a measurement.

@@ -26,17 +26,17 @@ class Closeness:
 
     cosines: Float[np.ndarray, " R"]
     centred_cosines: Float[np.ndarray, " R"]
-    random_centred_cosine: float
+    random_centred_cosine: float | None  # None where every answer of the bank is right
     uniformity: float
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float | None]:
         """Means by name."""
-        centred = float(self.centred_cosines.mean())
+        centred, random = float(self.centred_cosines.mean()), self.random_centred_cosine
         return {
             "cosine": float(self.cosines.mean()),
             "centred_cosine": centred,
-            "random_centred_cosine": self.random_centred_cosine,
-            "relevance_margin": centred - self.random_centred_cosine,
+            "random_centred_cosine": random,
+            "relevance_margin": None if random is None else centred - random,
             "alignment": float(2 - 2 * self.cosines.mean()),  # |f - a|² of unit vectors
             "uniformity": self.uniformity,
         }
@@ -169,9 +169,11 @@ def score_slice(
 def _closeness(
     predictions: np.ndarray, bank: Bank, task: RetrievalTask, mean: np.ndarray
 ) -> Closeness:
-    """Compare predictions with right answers, and with as many wrong ones, block by block."""
+    """Compare predictions with right answers, and with about as many wrong ones, block by block."""
     owner = np.repeat(np.arange(len(task)), np.diff(task.bounds))
-    wrong = np.roll(task.right, 1 + len(task.right) // 2)
+    other = np.roll(task.right, 1 + len(task.right) // 2)
+    size = len(task.bank)
+    wrong = ~np.isin(owner * size + other, owner * size + task.right)
     blocks = []
     for start in range(0, len(owner), _BLOCK_PAIRS):
         pairs = slice(start, start + _BLOCK_PAIRS)
@@ -181,12 +183,13 @@ def _closeness(
             (
                 _rowwise(normalized(predicted), normalized(right)),
                 _rowwise(centred, _centred(right, mean)),
-                _rowwise(centred, _centred(bank[wrong[pairs]], mean)),
+                _rowwise(centred, _centred(bank[other[pairs]], mean)),
             )
         )
     cosines, centred_cosines, random_cosines = map(np.concatenate, zip(*blocks, strict=True))
     sample = normalized(predictions[:_MOST_UNIFORMITY_ROWS])
-    return Closeness(cosines, centred_cosines, float(random_cosines.mean()), _uniformity(sample))
+    random = float(random_cosines[wrong].mean()) if wrong.any() else None
+    return Closeness(cosines, centred_cosines, random, _uniformity(sample))
 
 
 def normalized(vectors: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:

@@ -204,7 +204,8 @@ def _best_right(
         found = scores.of_pairs(owner[pairs], task.right[pairs])
         if best is None:
             best = np.full(len(task), -np.inf, found.dtype)
-        np.maximum.at(best, owner[pairs], found)
+        with np.errstate(invalid="ignore"):  # what is not a number stays so
+            np.maximum.at(best, owner[pairs], found)
     return np.zeros(0, np.float32) if best is None else best
 
 

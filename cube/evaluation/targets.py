@@ -67,7 +67,7 @@ def all_targets(facts: dict[str, Any]) -> list[Target]:
             "Semantic relevance", facts["centred_cosine"], 0.85, "above",
             trivial=facts["identity_centred_cosine"], trivial_name="the frozen teacher",
             ceiling=facts["best_centred_cosine"][0], ceiling_name=facts["best_centred_cosine"][1],
-            note=f"centred cosine; a random answer has {facts['random_centred_cosine']:.2f}",
+            note=_beside_random(facts["random_centred_cosine"]),
         ),
         Target(
             "Context preservation", facts["context"], 0.80, "above",
@@ -91,8 +91,12 @@ def all_targets(facts: dict[str, Any]) -> list[Target]:
         Target("Spread over seeds", facts["spread"], 0.02, "below", " MRR@10",
                note=f"largest minus smallest of {facts['seeds']} trainings"),
         Target("Steps skipped", float(facts["skipped_steps"]), 1.0, "below",
-               note="steps whose loss or gradient was not finite"),
+               note="steps undone, as the loss exploded or was not finite"),
     ]  # fmt: skip
+
+
+def _beside_random(cosine: float | None) -> str:
+    return "centred cosine" + ("" if cosine is None else f"; a random answer has {cosine:.2f}")
 
 
 def target_facts(values: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cube.errors import ConfigError
 from cube.lattice.layout import correlation_order, random_order
 from cube.lattice.shape import Shape, lattice_shape
 
@@ -39,16 +40,16 @@ class Reshaper(nn.Module):
             layout: `correlation` is row-major until `learn_layout` or a state dict is given.
 
         Raises:
-            ValueError: when the lattice has too few cells.
+            ConfigError: when the lattice has too few cells.
         """
         super().__init__()
         self.dimension, self.layout = dimension, layout
         self.shape: Shape = shape if shape is not None else lattice_shape(dimension)
         self.num_cells = math.prod(self.shape)
         if self.num_cells < dimension:
-            raise ValueError(
-                f"a lattice of {'x'.join(map(str, self.shape))} has {self.num_cells} cells, "
-                f"too few for {dimension} dimensions"
+            raise ConfigError(
+                f"core.shape: a lattice of {'x'.join(map(str, self.shape))} has {self.num_cells} "
+                f"cells, too few for {dimension} dimensions."
             )
         order = random_order(dimension) if layout == "random" else np.arange(dimension)
         self.register_buffer("order", None if layout == "row_major" else torch.from_numpy(order))

@@ -40,7 +40,9 @@ class Spectrum:
         from sklearn.covariance import ledoit_wolf
 
         chosen = np.random.default_rng(0).permutation(len(answers))[:_MOST_ANSWERS]
-        vectors = nn.functional.normalize(torch.from_numpy(answers[np.sort(chosen)]), dim=-1)
+        vectors = nn.functional.normalize(
+            torch.from_numpy(np.asarray(answers[np.sort(chosen)], np.float32)), dim=-1
+        )
         dimension = vectors.shape[1]
         self.values, self.basis = torch.ones(dimension).double(), torch.eye(dimension).double()
         if len(vectors) < 2:

@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from cube import storage
 from cube.config import TeacherConfig
+from cube.devices import usable_device
 from cube.errors import TeacherError
 
 if TYPE_CHECKING:
@@ -173,12 +174,14 @@ def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
     transformers.utils.logging.disable_progress_bar()
     try:
         if config.pooling == "default":
-            model = SentenceTransformer(str(folder), device=config.device)
+            model = SentenceTransformer(str(folder), device=str(usable_device(config.device)))
         else:
             transformer = Transformer(str(folder), max_seq_length=_own_max_length(folder))
             width = transformer.get_embedding_dimension()
             pooling = Pooling(width, pooling_mode=tuple(config.pooling.split("+")))  # type: ignore[arg-type]
-            model = SentenceTransformer(modules=[transformer, pooling], device=config.device)
+            model = SentenceTransformer(
+                modules=[transformer, pooling], device=str(usable_device(config.device))
+            )
     except (OSError, ValueError, KeyError) as error:
         raise TeacherError(f"Cannot load teacher {folder}: {error}") from error
     if config.max_length is not None:

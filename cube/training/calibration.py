@@ -1,7 +1,8 @@
 """After training: how far answers follow the core, draw on the memory, and are whitened.
 
 All of it is chosen on validation, one setting after the other, and only ever to something better
-than before by more than chance explains. So a cube that learned nothing of use stays the frozen
+than before by more than a standard error. Of so many candidates one may be that by chance; then it
+neither helps nor harms (docs/LOG.md), and a cube that learned nothing of use stays near the frozen
 teacher.
 """
 

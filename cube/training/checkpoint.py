@@ -42,8 +42,9 @@ class Checkpoints:
     def opened(self) -> Iterator[None]:
         """Keep other processes out, and remove what a killed one left half written."""
         with locked(self.folder / ".lock"):
-            for left in self.folder.glob(".0*.pt.*"):
-                left.unlink()
+            for pattern in (".*.pt.*", ".*.safetensors.*"):
+                for left in self.folder.glob(pattern):
+                    left.unlink()
             yield
 
     def files(self) -> list[Path]:

@@ -36,6 +36,13 @@ def settings_of(run: Run) -> tuple[CoreConfig, TrainingConfig]:
     return with_trials(core, training, [Trial(**trial) for trial in known])
 
 
+def steps_taken(run: Run, training: TrainingConfig, core: CoreConfig) -> int:
+    """Return the step of the last checkpoint of a run's own training, 0 before the first."""
+    kept = training.keep_checkpoints
+    saved = Checkpoints(run.folder / CHECKPOINTS, _facts(run, training, core), kept).load()
+    return 0 if saved is None else int(saved["now"]["step"])
+
+
 def train_in(
     run: Run,
     training: TrainingConfig,

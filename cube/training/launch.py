@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import distributed
 
+from cube.devices import usable_device
 from cube.errors import ModelError, TrainingInterruptedError
 
 _RESTARTS = 3
@@ -66,11 +67,12 @@ def run_in_processes(count: int, device: str, work: Callable[..., None], *argume
 
 def _join_group(device: str, work: Callable[..., None], *arguments: Any) -> None:
     count = int(os.environ["LOCAL_WORLD_SIZE"])
-    if torch.device(device).type == "cuda":
+    on_gpus = usable_device(device).type == "cuda"
+    if on_gpus:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     else:
         torch.set_num_threads(max(1, torch.get_num_threads() // count))
-    distributed.init_process_group("nccl" if torch.device(device).type == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if on_gpus else "gloo")
     try:
         work(*arguments)
     finally:

@@ -14,7 +14,8 @@ import torch
 
 from cube import storage
 from cube.config import CoreConfig, StageConfig, TrainingConfig
-from cube.errors import ModelError, TrainingInterruptedError
+from cube.devices import usable_device
+from cube.errors import DataError, ModelError, TrainingInterruptedError
 from cube.lattice.core import Cube
 from cube.training.batches import Batches
 from cube.training.calibration import CALIBRATION_QUESTIONS, calibrate
@@ -69,7 +70,15 @@ class Trainer:
             folder: for checkpoints and metrics; none: nothing is written or resumed.
             facts: what the training is made of; a checkpoint made of anything else is refused.
             on_event: told of every validation, rollback and end of a stage.
+
+        Raises:
+            DataError: when there is nothing to learn from, or nothing to validate on.
         """
+        if not data.num_pairs or not len(data.validation):
+            raise DataError(
+                f"{data.num_pairs} pairs to train on and {len(data.validation)} questions to "
+                "validate on are too few: both are needed. Add pairs, or hold out others."
+            )
         self.config = config
         self.data = data
         self.folder = folder
@@ -79,17 +88,18 @@ class Trainer:
         self.cube = Cube(data.dimension, core)
         if core.layout == "correlation":
             self.cube.reshaper.learn_layout(data.sample(_LAYOUT_ROWS))
-        self.cube = self.cube.to(torch.device(config.device))
+        device = usable_device(config.device)
+        self.cube = self.cube.to(device)
         temperature = None
         if config.learn_temperature:
-            temperature = torch.nn.Parameter(torch.zeros((), device=config.device))
+            temperature = torch.nn.Parameter(torch.zeros((), device=device))
         optimizer = make_optimizer(self.cube, config, data.num_pairs, temperature)
         self.state = TrainingState.untrained(self.cube, optimizer, temperature)
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
         self._good = self.state.snapshot()  # what a divergence returns to
         self._batches = Prefetch(Batches(data, config, self.processes).load)
         # With vectors in memory and no accelerator both threads would contend for the same cores.
-        waits = data.is_on_disk or torch.device(config.device).type != "cpu"
+        waits = data.is_on_disk or device.type != "cpu"
         self._ahead = _PREFETCHED if waits else 0
         self.validation = Validation(data, config)
         self._interrupts = Interrupts()

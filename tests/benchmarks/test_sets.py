@@ -90,3 +90,26 @@ def test_a_missing_file_or_set_is_one_sentence_not_a_traceback(tmp_path, monkeyp
         (tmp_path / f"faq.{part}.jsonl").touch()
     message = refused("--data", str(tmp_path), "--sets", "fag")
     assert message == "No set fag; there are faq."
+
+
+def test_no_question_of_a_carved_validation_is_trained_on():
+    parts = {Split.TRAIN: part(slice(0, 42)), Split.TEST: part(slice(42, 60))}
+    train = parts[Split.TRAIN]
+    asked = Part(np.repeat(train.questions[:14], 3, 0), train.answers)  # three answers each
+    experiment = make_set("s", {**parts, Split.TRAIN: asked}).experiment
+    training, held_out = (experiment.splits == s for s in (Split.TRAIN, Split.VALIDATION))
+    assert held_out.any()
+    assert not np.isin(experiment.questions[held_out], experiment.questions[training]).any()
+
+
+def test_where_everything_is_linked_answers_are_held_out_one_by_one():
+    parts = {Split.TRAIN: part(slice(0, 42)), Split.TEST: part(slice(42, 60))}
+    train = parts[Split.TRAIN]
+    chain = Part(
+        np.concatenate([train.questions, train.questions]),
+        np.concatenate([train.answers, np.roll(train.answers, 1, axis=0)]),
+    )
+    experiment = make_set("s", {**parts, Split.TRAIN: chain}).experiment
+    training, held_out = (experiment.splits == s for s in (Split.TRAIN, Split.VALIDATION))
+    assert 0 < held_out.sum() < training.sum()
+    assert not np.isin(experiment.answers[held_out], experiment.answers[training]).any()

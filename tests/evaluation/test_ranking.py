@@ -163,3 +163,32 @@ def test_a_mapped_bank_ranks_as_one_in_memory_and_stays_readable(tmp_path):
     ranks = [first_right_ranks(predictions, Rows(m, task.bank), task) for m in (vectors, mapped)]
     np.testing.assert_array_equal(*ranks)
     np.testing.assert_array_equal(mapped, vectors)
+
+
+@pytest.mark.parametrize("broken", ["a question", "all answers"])
+def test_what_is_not_a_number_ranks_last(broken):
+    vectors, _, _, task = make(seed=1)
+    predictions, bank = vectors[task.questions], vectors[task.bank]
+    if broken == "a question":
+        predictions[3] = np.nan
+    else:
+        bank[:] = np.nan
+    ranks = first_right_ranks(predictions, bank, task)
+    right = np.diff(task.bounds)
+    wrong = np.arange(len(task)) == 3 if broken == "a question" else slice(None)
+    np.testing.assert_array_equal(ranks[wrong], (1 + len(task.bank) - right)[wrong])
+
+
+def test_a_right_answer_is_never_counted_as_a_wrong_one():
+    vectors = normalized(np.random.default_rng(0).standard_normal((12, 5))).astype(np.float32)
+    only = RetrievalTask.from_pairs(np.arange(8), np.full(8, 8), np.array([8]))
+    bank = vectors[only.bank]
+    summary = score_slice(vectors[:8], bank, only, np.zeros(5, np.float32), False).summary()
+    assert summary["random_centred_cosine"] is summary["relevance_margin"] is None
+
+    task = RetrievalTask.from_pairs(np.arange(8), np.repeat([8, 9, 10, 11], 2), 8 + np.arange(4))
+    bank = np.eye(4, 5, dtype=np.float32)
+    predictions = bank[np.repeat([0, 1, 2, 3], 2)]
+    summary = score_slice(predictions, bank, task, np.zeros(5, np.float32), False).summary()
+    assert summary["centred_cosine"] == 1
+    assert summary["random_centred_cosine"] == 0

@@ -40,7 +40,7 @@ def test_reshaping_lets_gradients_through():
 
 
 def test_a_lattice_that_is_too_small_is_an_error():
-    with pytest.raises(ValueError, match="2x2x2 has 8 cells, too few for 9"):
+    with pytest.raises(ConfigError, match="2x2x2 has 8 cells, too few for 9"):
         Reshaper(9, (2, 2, 2))
 
 

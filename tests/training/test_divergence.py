@@ -8,7 +8,9 @@ import torch
 
 from cube.config import CoreConfig
 from cube.config.training import DivergenceConfig
+from cube.data.splits import Split
 from cube.errors import ModelError
+from cube.training.dataset import make_training_set
 from cube.training.divergence import objection
 from cube.training.trainer import Trainer
 from tests.training.test_trainer import SETTINGS, config, data, weights_of
@@ -28,7 +30,7 @@ DIALOGUE = SETTINGS["stages"][2]
         (9.0, 1.0, [2.0] * 5, "exploded to 9"),
         (9.0, 1.0, [2.0] * 4, None),  # too few to say so
         (7.9, 1.0, [2.0] * 5, None),
-        (0.3, 1.0, [0.001] * 9, None),  # many times nothing is nothing
+        (0.9, 1.0, [0.04] * 9, None),  # a wrong label or two in a small batch
         (9.0, 1.0, [900.0] * 9 + [2.0] * 20, "exploded"),  # compared with the last ones only
     ],
 )
@@ -72,3 +74,23 @@ def test_what_no_rate_helps_against_is_an_error_that_names_the_stage(data):
         trainer.train()
     assert torch.isfinite(weights_of(trainer.cube)).all()
     assert [e["event"] for e in trainer.state.history].count("rollback") == 3
+
+
+def test_wrong_labels_in_small_batches_are_no_divergence():
+    vectors = torch.nn.functional.normalize(torch.randn(500, 32), dim=-1).numpy()
+    rows = np.arange(500)
+    splits = np.where(rows < 400, Split.TRAIN, Split.VALIDATION)
+    answers = rows.copy()
+    answers[[3, 90, 170, 250, 330]] = answers[[90, 170, 250, 330, 3]]
+    made = make_training_set(np.concatenate([vectors, vectors]), rows, 500 + answers, splits)
+    _, result = Trainer(config(batch_size=16, stages=[DIALOGUE]), CoreConfig(), made).train()
+    assert result.skipped_steps == 0
+
+
+def test_weights_that_are_not_finite_are_nothing_to_return_to(data):
+    trainer = Trainer(config(stages=[DIALOGUE]), CoreConfig(), data)
+    good = trainer._good
+    with torch.no_grad():
+        next(trainer.cube.parameters()).fill_(float("nan"))
+    trainer._validate("validation", None)
+    assert trainer._good is good

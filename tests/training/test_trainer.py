@@ -8,6 +8,7 @@ import torch
 
 from cube.config import CoreConfig, TrainingConfig, parse_config
 from cube.data.splits import Split
+from cube.errors import ConfigError, DataError
 from cube.lattice.core import Cube
 from cube.lattice.layout import correlation_order
 from cube.training.dataset import TrainingSet, make_training_set
@@ -146,3 +147,33 @@ def test_the_pull_towards_the_identity_gives_way_to_data():
     pulls = [decay_of(config(weight_decay=None), pairs) for pairs in (100, 1_000, 10_000, 100_000)]
     assert pulls == [20.0, 10.0, 1.0, 0.1]
     assert decay_of(config(weight_decay=0.5), 100) == 0.5
+
+
+def test_turns_before_held_out_answers_are_not_restored():
+    """Rows 0-3 and 4-7 are the turns of two dialogues, row 8 is said in both, row 9 in neither."""
+    vectors = np.eye(10, dtype=np.float32)
+    questions, answers = np.array([0, 2, 4, 6]), np.array([1, 3, 5, 7])
+    context = [[0, 8], [0, 1, 2], [4, 8], [4, 5, 6]]
+    splits = np.array([Split.TRAIN, Split.TRAIN, Split.TEST, Split.TEST])
+    made = make_training_set(vectors, questions, answers, splits, context=context)
+    assert made.texts.tolist() == [0, 1, 2, 3, 8, 9]
+
+
+@pytest.mark.parametrize("kept", [Split.TRAIN, Split.VALIDATION])
+def test_nothing_to_train_or_to_validate_on_is_an_error(planted, kept):
+    questions, answers = planted
+    rows = np.arange(len(questions))
+    splits = np.full(len(rows), kept, np.int8)
+    made = make_training_set(
+        np.concatenate([questions, answers]), rows, rows + len(rows), splits, own_bank=True
+    )
+    with pytest.raises(DataError, match="are too few"):
+        Trainer(config(), CoreConfig(), made)
+
+
+def test_a_device_that_is_not_there_is_replaced_by_the_cpu(data, caplog):
+    trainer = Trainer(config(device="cuda:77"), CoreConfig(), data)
+    assert trainer.cube.strength.device.type == "cpu"
+    assert "the CPU works instead" in caplog.text
+    with pytest.raises(ConfigError, match="device 'tpux'"):
+        Trainer(config(device="tpux"), CoreConfig(), data)

@@ -68,7 +68,7 @@ class Moments:
         values, basis = self._spectrum
         projected = basis.T @ target
         for strength in STRENGTHS:
-            penalty = strength * values.mean()
+            penalty = max(strength * values.mean(), np.finfo(np.float32).tiny)  # of 1 question 0
             yield basis @ (projected / (values[:, None] + penalty))
 
     def map(self, weights: np.ndarray, rank_centred: bool) -> AffineMap:
