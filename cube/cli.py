@@ -1,7 +1,7 @@
 """The command line. Thin: every command is one or two calls into the package.
 
-Exit codes: 0 fine, 1 a gate or validation said no, 2 bad input or usage, 75 a training was told to
-stop and goes on when the command is given again.
+Exit codes: 0 fine, 1 a gate or validation said no, 2 bad input or usage, 70 a bug, 75 a training
+was told to stop and goes on when the command is given again, 130 interrupted elsewhere.
 """
 
 import json
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 
 from cube import __version__
 from cube.commands import cache, data, models, report, train
 from cube.commands.options import ConfigFile, Overrides
-from cube.errors import CubeError, GateError
+from cube.errors import CubeError, DataError, GateError
 
 BAD_INPUT = 2
+BUG = 70  # EX_SOFTWARE of sysexits.h
 
 app = App(
     name="cube",
@@ -40,10 +42,16 @@ def main(arguments: list[str] | None = None) -> None:
         code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, CubeError) as error:
         code = _fail(error, debug)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except OSError as error:  # a full disk, a read-only folder: the person's machine, not a bug
         code = _fail(error, debug)
     except KeyboardInterrupt:
         code = 130
+    except Exception:  # a bug, and no verdict: that is what 1 stands for
+        traceback.print_exc()
+        code = BUG
     sys.exit(code or 0)
 
 
@@ -112,6 +120,8 @@ def apply(*, model: Path, vectors: Path, out: Path, index: Path | None = None) -
     from cube.fit import apply_model, read_vectors
     from cube.model import load_model
 
+    if out.suffix != ".npy":
+        raise DataError(f"{out}: vectors are written as .npy, name such a file.")
     answers = None if index is None else read_vectors(index)
     moved = apply_model(load_model(model), read_vectors(vectors), answers)
     storage.write_atomic(out, lambda file: np.save(file, moved))
@@ -165,7 +175,7 @@ def ask(
     *,
     model: Path,
     context: Annotated[list[str] | None, Parameter(negative=())] = None,
-    count: int = 3,
+    count: Annotated[int, Parameter(validator=Number(gte=1))] = 3,
 ) -> None:
     """Print the best answers of a trained cube with their scores.
 
@@ -201,8 +211,9 @@ def export(*, model: Path, out: Path, index: Path | None = None) -> None:
     from cube.export.sentence_transformers import export_sentence_transformers
 
     answers = None if index is None else read_vectors(index)
-    export_sentence_transformers(model, out, answers)
-    sys.stdout.write(f"Model for sentence-transformers: {out}\n")
+    stock = export_sentence_transformers(model, out, answers)
+    how = f"SentenceTransformer({str(out)!r}{'' if stock else ', trust_remote_code=True'})"
+    sys.stdout.write(f"Model for sentence-transformers: {how}\n")
 
 
 app.command(report.report)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cube.decoding.phrase_bank import Phrase, PhraseBank
-from cube.errors import ModelError
+from cube.errors import DataError, ModelError
 from cube.model import load_model
 from cube.teacher.context import encode_question
 from cube.teacher.encoder import Teacher
@@ -57,7 +57,14 @@ class TextPipeline:
             question: the last turn.
             context: turns before it, oldest first.
             count: how many answers.
+
+        Raises:
+            DataError: when nothing is asked, or no answer asked for.
         """
+        if not question.strip() or count < 1:
+            raise DataError(
+                f"A question of {len(question)} characters, {count} answers: nothing to do."
+            )
         trained_on = self._saved.config["trained_on"]
         query = encode_question(
             self._teacher,

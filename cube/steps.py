@@ -47,6 +47,8 @@ def ingest(config: Config, sources: list[str] | None = None) -> Corpus:
         corpus.digest,
         *(rows[key] for key in ("read", "kept", "quarantined", "duplicates_merged")),
     )
+    if rows["quarantined"]:
+        logger.info("why, row by row: %s", corpus.folder / "quarantine.jsonl")
     return corpus
 
 

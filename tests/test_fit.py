@@ -243,3 +243,16 @@ def test_vectors_that_are_not_finite_are_refused_from_python_too(planted, tmp_pa
 def test_settings_that_cannot_be_are_bad_usage(tmp_path, files, capsys, setting, words):
     assert run("fit", *files, "--out", tmp_path / "model", *QUICK, "--set", setting) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_bug_is_no_verdict(tmp_path, files, capsys, monkeypatch):
+    monkeypatch.setattr("cube.fit.fit_vectors", lambda *_, **__: 1 / 0)
+    assert run("fit", *files, "--out", tmp_path / "model") == 70
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_moved_vectors_are_written_as_npy_or_not_at_all(tmp_path, files, capsys):
+    out = tmp_path / "moved.parquet"
+    assert run("apply", "--model", tmp_path, "--vectors", files[1], "--out", out) == 2
+    assert "written as .npy" in capsys.readouterr().err
+    assert not out.exists()

@@ -8,10 +8,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cube.commands.options import ConfigFile, Overrides
+from cube.errors import ConfigError
 
 
 def ingest(
-    *paths: str,
+    *paths: Annotated[str, Parameter(allow_leading_hyphen=True)],
     out: Path,
     explain: Annotated[bool, Parameter(negative=())] = False,
     config: ConfigFile = None,
@@ -27,7 +28,10 @@ def ingest(
     from cube.config import load_config
     from cube.data.corpus import build_corpus
     from cube.data.explain import explain_manifest
+    from cube.data.sources import STDIN
 
+    if unknown := [path for path in paths if path.startswith("-") and path != STDIN]:
+        raise ConfigError(f"Unknown option: {unknown[0]}. A file of that name is ./{unknown[0]}.")
     corpus = build_corpus(load_config(config, overrides).data, out, list(paths) or None)
     if explain:
         sys.stdout.write(explain_manifest(corpus.manifest))

@@ -1,16 +1,21 @@
 """Settings from YAML files and the command line, and errors that say where and what."""
 
-import difflib
 import os
+import re
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from cube.config.section import nearest
 from cube.config.tree import Config
 from cube.errors import ConfigError
 
+# What pydantic adds to the path of a value that may be of several types.
+_UNION_TAG = re.compile(
+    r"int|float|str|bool|none|(literal|list|constrained-\w+|function-\w+)\[.*\]"
+)
 PACKAGE = Path(__file__).parent.parent
 
 
@@ -27,7 +32,7 @@ def parse_config(values: Any, where: str = "config") -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        lines = [_explain(item) for item in error.errors()]
+        lines = dict.fromkeys(_explain(item) for item in error.errors())
         raise ConfigError(f"{where}: {'; '.join(lines)}.") from None
 
 
@@ -92,13 +97,11 @@ def _apply_override(values: Any, override: str) -> None:
 
 def _explain(item: Any) -> str:
     """Put one pydantic error into words: where, what was given, what is allowed."""
-    location = [str(part) for part in item["loc"]]
+    location = [str(part) for part in item["loc"] if not _UNION_TAG.fullmatch(str(part))]
     path = ".".join(location) or "config"
     if item["type"] == "extra_forbidden":
         known = _keys_at(location[:-1])
-        near = difflib.get_close_matches(location[-1], known, n=1)
-        advice = f"did you mean {near[0]!r}" if near else f"known keys: {', '.join(known)}"
-        return f"unknown key {path!r}: {advice}"
+        return f"unknown key {path!r}: {nearest(location[-1], known)}"
     value = item.get("input")
     shown = "" if isinstance(value, BaseModel | dict | list) else f" = {value!r}"
     message = item["msg"].removeprefix("Value error, ")

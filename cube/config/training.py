@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from cube.config.curriculum import PRESETS, Metric, StageConfig
-from cube.config.section import Section, Share
+from cube.config.section import Section, Share, nearest
 
 _PER_STAGE = ("temperature", "cosine_weight", "noise", "dropped_dimensions")
 _HOW_IT_RUNS = {
@@ -28,13 +28,14 @@ def _at_most(most: int) -> AfterValidator:
     return AfterValidator(check)
 
 
+_PLANES = "planes"
 _Auto = int | Literal["auto"]
 
 
 class CoreConfig(Section):
     """The only part that is trained."""
 
-    rule: str = Field(default="planes", description="name of a registered rule")
+    rule: str = Field(default=_PLANES, description="name of a registered rule")
     sweeps: int | None = Field(
         default=None,
         ge=1,
@@ -104,6 +105,16 @@ class CoreConfig(Section):
         default=None,
         description="lattice sides (X, Y, Z); null: as near to a cube as the dimension allows",
     )
+
+    @field_validator("rule")
+    @classmethod
+    def _rule_is_registered(cls, rule: str) -> str:
+        if rule != _PLANES:
+            from cube.lattice.rules import RULES  # brings torch
+
+            if rule not in RULES:
+                raise ValueError(f"no such rule; {nearest(rule, RULES)}")
+        return rule
 
     @field_validator("shape")
     @classmethod
@@ -278,7 +289,7 @@ class TrainingConfig(Section):
         if not isinstance(stages, str):
             return stages
         if stages not in PRESETS:
-            raise ValueError(f"no such curriculum; there are {', '.join(PRESETS)}")
+            raise ValueError(f"no such curriculum; {nearest(stages, PRESETS)}")
         return PRESETS[stages]
 
     @field_validator("stages")

@@ -16,6 +16,7 @@ from cube.config import DataConfig
 from cube.data.admission import Admission, Candidate
 from cube.data.batch import Batch
 from cube.data.columns import known_columns
+from cube.data.dialogues import check_answered
 from cube.data.filters import check_quality
 from cube.data.groups import join_groups
 from cube.data.histogram import Histogram
@@ -28,6 +29,7 @@ from cube.data.schema import PAIRS, TEXTS
 _BATCH_RECORDS = 8_192
 _BATCH_CHARACTERS = 8_000_000
 _MOST_SOURCES = 1_000  # named in the manifest
+_MOST_LAYOUTS = 100  # sets of columns of one file that are looked at
 _UNGROUPED = "pairs-ungrouped.parquet"
 
 
@@ -54,6 +56,8 @@ class Builder:
         self._waiting_characters = 0
         self._files: list[str] = []
         self._columns: dict[str, dict[str, str]] = {}
+        self._unread: dict[str, list[str]] = {}
+        self._seen_columns: dict[str, set[tuple[str, ...]]] = {}
         self._records: Counter = Counter()
         self._by_source: Counter = Counter()
         self._dialogue_pairs = 0
@@ -69,10 +73,10 @@ class Builder:
         try:
             if row.error is not None:
                 raise RowError(row.error)
-            if row.file not in self._columns and isinstance(row.value, dict):
-                self._columns[row.file] = known_columns(tuple(row.value), self._config.columns)
+            self._note_columns(row)
             record = self._parser.parse(row.value, default_source)
             check_quality(record, self._config.filters)
+            check_answered(record, self._config)
         except RowError as error:
             self._quarantine.add(row.file, row.line, str(error), row.value, row.count)
             return
@@ -80,6 +84,21 @@ class Builder:
         self._waiting_characters += len(record.content)
         if len(self._waiting) >= _BATCH_RECORDS or self._waiting_characters >= _BATCH_CHARACTERS:
             self._flush()
+
+    def _note_columns(self, row: Row) -> None:
+        """Tell the manifest which columns of a file are read, as what, and which are not."""
+        if not isinstance(row.value, dict):
+            return
+        names = row.columns or tuple(row.value)
+        seen = self._seen_columns.setdefault(row.file, set())
+        if names in seen or len(seen) >= _MOST_LAYOUTS:
+            return
+        seen.add(names)
+        known = known_columns(names, self._config.columns)
+        read = self._columns.setdefault(row.file, {})
+        unread = self._unread.setdefault(row.file, [])
+        read |= {field: column for field, column in known.items() if field not in read}
+        unread += [n for n in names if n not in known.values() and n not in unread]
 
     def finish(self) -> dict[str, Any]:
         """Write what is left and return the manifest's part about content."""
@@ -98,6 +117,7 @@ class Builder:
             "pairs_by_source": dict(self._by_source.most_common(_MOST_SOURCES)),
             "cleaned": dict(self._parser.removed),
             "columns": self._columns,
+            "unread_columns": {file: names for file, names in self._unread.items() if names},
             "texts": len(self._texts),
             "pairs": len(self._answers),
             "dialogue_pairs": self._dialogue_pairs,

@@ -219,7 +219,7 @@ def _sha256(file: SourceFile) -> str:
 
 
 def _nothing_usable(files: list[SourceFile], quarantine: Quarantine) -> str:
-    names = ", ".join(str(file.path) for file in files[:5])
+    names = ", ".join(file.label for file in files[:5])
     if len(files) > 5:
         names += f" and {len(files) - 5} more"
     if not quarantine.reasons:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cube.config import DataConfig
-from cube.data.records import Dialogue
+from cube.data.records import Dialogue, Record, RowError
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,22 @@ class DialoguePair:
     context: tuple[str, ...]  # oldest first; the last one is the turn that is answered
     answer: str
     turn: int  # position of the answer in its dialogue
+
+
+def check_answered(record: Record, config: DataConfig) -> None:
+    """Pass a record, or refuse a dialogue that has nothing to learn.
+
+    Raises:
+        RowError: when no turn after the first is of an answering speaker.
+    """
+    if not isinstance(record, Dialogue) or not config.answer_speakers:
+        return
+    if not any(turn.speaker in config.answer_speakers for turn in record.turns[1:]):
+        speakers = ", ".join(map(repr, sorted({turn.speaker for turn in record.turns})))
+        raise RowError(
+            f"no turn answers another: its speakers are {speakers}; name whose turns are answers "
+            "in data.answer_speakers, or rename speakers in data.speakers"
+        )
 
 
 def dialogue_pairs(dialogue: Dialogue, config: DataConfig) -> Iterator[DialoguePair]:

@@ -35,7 +35,11 @@ def _files(manifest: dict[str, Any]) -> list[str]:
     for source in manifest["sources"][:_MOST_FILES]:
         columns = manifest["columns"].get(source["file"], {})
         renamed = ", ".join(f"{f} = {c!r}" if f != c else f for f, c in columns.items())
-        lines.append(f"  {source['file']} ({source['format']}): {renamed or 'no usable row'}")
+        unread = ", ".join(map(repr, manifest["unread_columns"].get(source["file"], [])))
+        unread = f"; not read: {unread}" if unread else ""
+        lines.append(
+            f"  {source['file']} ({source['format']}): {renamed or 'no usable row'}{unread}"
+        )
     if len(manifest["sources"]) > _MOST_FILES:
         lines.append(f"  and {len(manifest['sources']) - _MOST_FILES:,} more")
     skipped = manifest["skipped"]

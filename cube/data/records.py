@@ -114,7 +114,9 @@ class RecordParser:
     def _dialogue(self, fields: dict[str, Any], source: str) -> Dialogue:
         values = fields["turns"]
         if not isinstance(values, list) or len(values) < 2:
-            raise RowError("turns must be a list of at least two")
+            raise RowError(
+                "turns must be a list of at least two; rows of a dialogue stand together"
+            )
         turns = tuple(self._turn(i, value) for i, value in enumerate(values))
         dialogue_id = _identity(fields.get("dialogue_id", fields.get("id")))
         if dialogue_id is not None:

@@ -16,6 +16,7 @@ class Row:
         value: the decoded row; with an error, what could be saved of it.
         error: why it cannot be used.
         count: rows of the file it stands for (a dialogue stored one turn a row has several).
+        columns: names of its columns in the file, where `value` has others.
     """
 
     file: str
@@ -23,3 +24,4 @@ class Row:
     value: Any = None
     error: str | None = None
     count: int = 1
+    columns: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ def gather_turns(rows: Iterator[Row], mapping: dict[str, str]) -> Iterator[Row]:
     def finished() -> Iterator[Row]:
         if first is not None:
             value = {**_kept(first.value, mapping), "dialogue_id": open_id, "turns": list(turns)}
-            yield Row(first.file, first.line, value, broken, len(turns))
+            yield Row(first.file, first.line, value, broken, len(turns), tuple(first.value))
 
     for row in rows:
         turn = _turn(row, mapping)

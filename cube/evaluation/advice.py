@@ -90,7 +90,9 @@ def _about_parts(values: dict[str, Any]) -> Iterator[str]:
                     f"({against['difference']:+.3f} on {group['questions']} questions)."
                 )
     dialogue = values["dialogue"]
-    if dialogue and dialogue["ablation"] and dialogue["ablation"]["gain"]["difference"] <= 0:
+    turns = values["slices"].get("dialogue_turns")
+    told = dialogue and dialogue["ablation"] and turns and turns["judged"]
+    if told and dialogue["ablation"]["gain"]["high"] < _BARELY:
         yield (
             "Try data.context: last. With the turns before taken from another dialogue the cube "
             "does no worse, so they do not help."

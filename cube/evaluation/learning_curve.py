@@ -7,12 +7,12 @@ half and all of the data is read off at twice the data. That is an expectation, 
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from cube.evaluation.significance import paired_bootstrap
+from cube.evaluation.significance import Interval, paired_bootstrap
 from cube.training.dataset import TrainingSet
 
 SHARES = (0.25, 0.5)
@@ -38,8 +38,10 @@ def learning_curve(
     pairs = [round(data.num_pairs * share) for share in (*SHARES, 1.0)]
     # Linear in every question's scores, so the interval is that of a mean over questions.
     line = sum(w * scores for w, scores in zip(_AT_TWICE, by_question, strict=True))
-    gain = paired_bootstrap(np.asarray(line), full)
-    expected = float(np.clip(full.mean() + gain.difference, 0, 1))
+    gain, now = paired_bootstrap(np.asarray(line), full), float(full.mean())
+    within = (float(np.clip(value, -now, 1 - now)) for value in asdict(gain).values())
+    gain = Interval(*within)  # no line makes an MRR above 1
+    expected = now + gain.difference
     return {
         "slice": slice_name,
         "points": [

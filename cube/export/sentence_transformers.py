@@ -62,11 +62,18 @@ def _modules(cube: Cube) -> list[Any]:
     return [dense, Normalize()]
 
 
-def export_sentence_transformers(model: Path, out: Path, index: np.ndarray | None = None) -> None:
+def export_sentence_transformers(model: Path, out: Path, index: np.ndarray | None = None) -> bool:
     """Write the model of `to_sentence_transformer` to a folder.
 
     A cube that is one matrix needs stock modules only. Any other is loaded again by
     `SentenceTransformer(out, trust_remote_code=True)` where this package is installed: the code
     that is trusted is `cube.export.module`, and none is in the folder.
+
+    Returns:
+        Whether stock modules are all it needs.
     """
-    to_sentence_transformer(model, index).save(str(out), create_model_card=False)
+    from cube.export.module import CubeModule
+
+    encoder = to_sentence_transformer(model, index)
+    encoder.save(str(out), create_model_card=False)
+    return not any(isinstance(module, CubeModule) for module in encoder.modules())

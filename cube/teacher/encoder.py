@@ -15,7 +15,6 @@ from jaxtyping import Float32
 
 from cube import storage
 from cube.config import TeacherConfig
-from cube.devices import usable_device
 from cube.errors import TeacherError
 
 if TYPE_CHECKING:
@@ -171,17 +170,18 @@ def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
+    from cube.devices import usable_device
+
+    device = str(usable_device(config.device))
     transformers.utils.logging.disable_progress_bar()
     try:
         if config.pooling == "default":
-            model = SentenceTransformer(str(folder), device=str(usable_device(config.device)))
+            model = SentenceTransformer(str(folder), device=device)
         else:
             transformer = Transformer(str(folder), max_seq_length=_own_max_length(folder))
             width = transformer.get_embedding_dimension()
             pooling = Pooling(width, pooling_mode=tuple(config.pooling.split("+")))  # type: ignore[arg-type]
-            model = SentenceTransformer(
-                modules=[transformer, pooling], device=str(usable_device(config.device))
-            )
+            model = SentenceTransformer(modules=[transformer, pooling], device=device)
     except (OSError, ValueError, KeyError) as error:
         raise TeacherError(f"Cannot load teacher {folder}: {error}") from error
     if config.max_length is not None:

@@ -18,7 +18,8 @@ QUIET = {
                 {"by": "source", "value": "faq", "questions": 50, "judged": True,
                  "cube_minus_identity": {"difference": 0.05, "low": 0.01, "high": 0.09}},
             ],
-        }
+        },
+        "dialogue_turns": {"judged": True, "groups": []},
     },
     "label_check": {"suspicious": False, "sentence": "Fine."},
     "leaks": {"leaked": 0, "checked": 200},
@@ -26,7 +27,7 @@ QUIET = {
     "headroom": {"copied_share": 0.0, "ceiling": 1.0, "likely": "yes", "sentence": "Room."},
     "learning_curve": {"gain": {"low": -0.01, "high": 0.03}, "sentence": "Twice."},
     "confidence": None,
-    "dialogue": {"ablation": {"gain": {"difference": 0.03}}},
+    "dialogue": {"ablation": {"gain": {"high": 0.03}}},
     "training": {"loss_convergence": 0.001},
     "stability": {"spread": 0.002},
 }  # fmt: skip
@@ -63,7 +64,7 @@ def test_numbers_that_call_for_nothing_give_no_advice():
             "40% of test questions are then answered and 90%",
         ),
         ("slices.new_wordings.scores.cube", {"hub_skewness": 4.0}, "hubs"),
-        ("dialogue.ablation.gain.difference", -0.01, "data.context: last"),
+        ("dialogue.ablation.gain.high", 0.004, "data.context: last"),
         ("training.loss_convergence", 0.05, "5.0%"),
         ("stability.spread", 0.1, "seeds differ by 0.100"),
     ],
@@ -88,3 +89,9 @@ def test_a_target_that_no_map_meets_says_so():
     assert "kNN" in target.out_of_reach
     assert Target("x", 0.5, 0.88, "above", ceiling=0.9, ceiling_name="kNN").out_of_reach == ""
     assert Target("x", 0.5, 0.88, "above").out_of_reach == ""
+
+
+def test_too_few_turns_say_nothing_about_context():
+    values = changed("dialogue.ablation.gain.high", 0.0)
+    values["slices"]["dialogue_turns"]["judged"] = False
+    assert recommendations(values) == []

@@ -20,10 +20,14 @@ def test_a_constant_gain_per_doubling_goes_on(planted_experiment):
 
 def test_noise_widens_the_interval_and_no_score_exceeds_one(planted_experiment):
     data, generator = planted_experiment.training_set, np.random.default_rng(0)
-    full = np.full(50, 0.99)
-    noisy = learning_curve(data, "x", full, lambda _, share: generator.uniform(0, 1, 50))
-    assert noisy["gain"]["high"] - noisy["gain"]["low"] > 0.1
-    assert noisy["expected"] <= 1
+    for level in (0.5, 0.99):
+        full = np.full(50, level)
+        noisy = learning_curve(data, "x", full, lambda _, share: generator.uniform(0, 1, 50))
+        gain = noisy["gain"]
+        assert gain["low"] <= gain["difference"] <= gain["high"]
+        assert level + gain["high"] <= 1 + 1e-9
+        assert noisy["expected"] == pytest.approx(level + gain["difference"])
+        assert level > 0.9 or gain["high"] - gain["low"] > 0.1
 
 
 def test_parts_are_nested_pairs_of_the_training_set(planted_experiment):

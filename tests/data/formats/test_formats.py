@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cube.data.explain import explain_manifest
 from cube.errors import DataError
-from tests.data.helpers import ingest, pairs_of, quarantine_of
+from tests.data.helpers import ingest, pairs_of, quarantine_of, run_command
 
 PAIRS = [
     ("How do I reset it?", "Press reset, then wait."),
@@ -204,3 +205,40 @@ def test_standard_input(tmp_path, monkeypatch):
     assert [p.name for p in (tmp_path / "corpora").iterdir()] == [corpus.digest]
     with pytest.raises(DataError, match="empty"):
         ingest(tmp_path, "-")
+
+
+def test_standard_input_is_named_by_a_hyphen_on_the_command_line(tmp_path, monkeypatch, capsys):
+    class Stdin:
+        buffer = io.BytesIO(JSONL.encode())
+
+    monkeypatch.setattr(sys, "stdin", Stdin)
+    code, out, _ = run_command(["ingest", "-", "--out", tmp_path / "corpora", "--explain"], capsys)
+    assert code == 0
+    assert "stdin (jsonl)" in out
+    code, _, error = run_command(["ingest", "--explian", "--out", tmp_path / "c"], capsys)
+    assert code == 2
+    assert "Unknown option: --explian" in error
+
+
+def test_columns_are_told_by_every_layout_of_a_file_with_those_that_are_not_read(tmp_path):
+    rows = [{"q": "one", "a": "two", "mood": 1}, {"prompt": "three", "response": "four"}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "b.csv").write_text("conv,who,msg,likes\n1,user,five,3\n1,assistant,six,4\n")
+    names = {"dialogue_id": "conv", "speaker": "who", "text": "msg"}
+    manifest = ingest(tmp_path, tmp_path / "a.jsonl", tmp_path / "b.csv", columns=names).manifest
+    assert manifest["columns"] == {"a.jsonl": {"question": "q", "answer": "a"}, "b.csv": names}
+    assert manifest["unread_columns"] == {"a.jsonl": ["mood"], "b.csv": ["likes"]}
+    assert "not read: 'likes'" in explain_manifest(manifest)
+
+
+def test_a_dialogue_without_an_answering_speaker_is_quarantined(tmp_path):
+    turns = [{"speaker": "customer", "text": "hm?"}, {"speaker": "operator", "text": "yes."}]
+    (tmp_path / "a.jsonl").write_text(
+        json.dumps({"dialogue_id": "1", "turns": turns}) + '\n{"question": "q", "answer": "b"}\n'
+    )
+    corpus = ingest(tmp_path, tmp_path / "a.jsonl")
+    assert corpus.manifest["rows"]["quarantined"] == 1
+    (rejected,) = quarantine_of(corpus)
+    assert "its speakers are 'customer', 'operator'" in rejected["reason"]
+    corpus = ingest(tmp_path, tmp_path / "a.jsonl", answer_speakers=["operator"])
+    assert ("hm?", "yes.") in pairs_of(corpus)
