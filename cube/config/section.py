@@ -11,7 +11,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return advice on an unknown name: the one that was probably meant, or all there are."""
-    names = sorted(known)
+    names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]!r}" if near else f"there are {', '.join(names)}"
 

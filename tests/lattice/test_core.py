@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cube.config import CoreConfig
+from cube.config import CoreConfig, parse_config
 from cube.errors import ConfigError, ModelError
 from cube.export.affine import affine_map
 from cube.lattice.core import Cube
@@ -89,11 +89,12 @@ def test_apply_in_blocks_equals_one_forward_and_normalises(monkeypatch):
     assert cube.apply_to(x[:0]).shape == (0, 48)
 
 
-def test_an_unknown_rule_lists_the_known_ones():
-    with pytest.raises(
-        ConfigError, match=r"'plane' is not a rule.*axes, cells, dense, low_rank, mlp, planes"
-    ):
-        Cube(8, CoreConfig(rule="plane"))
+@pytest.mark.parametrize(
+    ("name", "advice"), [("plane", "did you mean 'planes'"), ("x", "there are planes, .*mlp")]
+)
+def test_an_unknown_rule_is_refused_before_anything_is_read(name, advice):
+    with pytest.raises(ConfigError, match=f"core.rule = '{name}': no such rule; {advice}"):
+        parse_config({"core": {"rule": name}})
 
 
 def test_linear_sweeps_are_one_matrix():
