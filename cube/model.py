@@ -36,6 +36,7 @@ from cube.teacher.encoder import Teacher
 
 FORMAT = 3
 REFERENCE_ROWS = 4_096
+_FILES = ("config.json", "model.safetensors", "centring.safetensors")  # of every saved cube
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,10 @@ def save_model(
             texts, vectors = bank
             pq.write_table(pa.table({"text": texts}), temporary / "bank" / "texts.parquet")
             np.save(temporary / "bank" / "vectors.npy", vectors)
+        aside = Path(f"{temporary}.old")
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def check_replaceable(folder: Path) -> None:
@@ -163,7 +166,7 @@ def check_replaceable(folder: Path) -> None:
     if not folder.exists():
         return
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
-    if names and not names >= {"config.json", "model.safetensors"}:
+    if names and not names >= set(_FILES):
         raise ModelError(
             f"{folder} is there already and not a saved cube: name a folder that does not exist."
         )
@@ -179,8 +182,7 @@ def load_model(folder: Path) -> SavedCube:
     """
     if folder.is_file():
         folder = _champion_of(folder)
-    needed = ("config.json", "model.safetensors", "centring.safetensors")
-    missing = [name for name in needed if not (folder / name).is_file()]
+    missing = [name for name in _FILES if not (folder / name).is_file()]
     if missing:
         raise ModelError(f"{folder} is not a saved cube: {', '.join(missing)} missing.")
     try:

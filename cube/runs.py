@@ -121,7 +121,7 @@ def open_run(config: Config, corpus: Corpus, vectors: Vectors, previous: Run | N
 def made_of(config: Config, corpus: Corpus, vectors: Vectors) -> dict[str, Any]:
     """Return settings and data a run is made of, in the words of the config, to compare two."""
     return {
-        "data": config.data.model_dump(mode="json"),
+        "data": config.data.model_dump(mode="json", exclude={"recent"}),
         "sources": {s["file"]: s["sha256"] for s in corpus.manifest["sources"]},
         "teacher": config.teacher.model_dump(mode="json", exclude={"batch_size", "device"}),
         "vectors": vectors.digest,

@@ -13,7 +13,7 @@ from cube import storage
 from cube.config import Config
 from cube.data.corpus import Corpus, build_corpus
 from cube.data.splits import Split
-from cube.errors import DataError
+from cube.errors import DataError, GateError
 from cube.evaluation.schema import FORMAT
 from cube.registry import Registry, judgement_of
 from cube.runs import Run, open_run, read_metrics
@@ -74,10 +74,24 @@ def start_run(
         from cube.resume import resume_run
 
         run = resume_run(previous, config, corpus, vectors, extend)
-    if run.read("outlook.json") is None:
+    found = run.read("outlook.json")
+    if found is None:
         _check_splits(run)
         _look_ahead(run)
+    else:
+        _check_leaks_again(run, found)
     return run
+
+
+def _check_leaks_again(run: Run, outlook: dict[str, Any]) -> None:
+    """Hold a run that was looked at before to the limit of today, which is no part of its name."""
+    leaks, limit = outlook["leaks"], run.config.evaluation.max_leaked_share
+    if leaks["share"] > limit:
+        from cube.evaluation.leaks import check_leaked
+
+        check_leaked(leaks["leaked"], leaks["checked"], limit)
+    if leaks["limit"] != limit:
+        run.write("outlook.json", {**outlook, "leaks": {**leaks, "limit": limit}})
 
 
 def _check_splits(run: Run) -> None:
@@ -150,9 +164,11 @@ def publish(run: Run) -> dict[str, Any]:
     judgement = judgement_of(run.read("evaluation.json"))
     settings = run.config.model_dump(mode="json")
     folder = registry.publish(run.folder / "model", run.version, judgement, settings)
-    refusal = registry.refusal(run.version)
-    if refusal is None:
+    refusal = None
+    try:
         registry.promote(run.version)
+    except GateError as error:
+        refusal = str(error)
     result = {
         "version": run.version,
         "path": str(folder),

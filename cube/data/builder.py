@@ -18,7 +18,7 @@ from cube.data.batch import Batch
 from cube.data.columns import known_columns
 from cube.data.dialogues import check_answered
 from cube.data.filters import check_quality
-from cube.data.groups import join_groups
+from cube.data.groups import join_groups, untie_dialogues
 from cube.data.histogram import Histogram
 from cube.data.key_table import GrowingArray, KeyTable
 from cube.data.quarantine import Quarantine
@@ -51,7 +51,7 @@ class Builder:
         self._pair_writer = pq.ParquetWriter(folder / _UNGROUPED, ungrouped)
         self._texts, self._pairs = KeyTable(), KeyTable()
         self._pieces, self._wordings = GrowingArray(np.uint64), GrowingArray(np.uint64)
-        self._answers = GrowingArray(np.int32)
+        self._answers, self._in_dialogue = GrowingArray(np.int32), GrowingArray(np.uint8)
         self._waiting: list[Candidate] = []
         self._waiting_characters = 0
         self._files: list[str] = []
@@ -60,7 +60,6 @@ class Builder:
         self._seen_columns: dict[str, set[tuple[str, ...]]] = {}
         self._records: Counter = Counter()
         self._by_source: Counter = Counter()
-        self._dialogue_pairs = 0
         names = ("question characters", "answer characters", "text characters", "turns")
         self._histograms = {name: Histogram() for name in names}
 
@@ -105,7 +104,8 @@ class Builder:
         self._flush()
         self._writer.close()
         self._pair_writer.close()
-        groups = join_groups(self._pieces.values, self._wordings.values)
+        pieces, is_dialogue = self._pieces.values, self._in_dialogue.values.astype(bool)
+        groups = join_groups(pieces, untie_dialogues(pieces, self._wordings.values, is_dialogue))
         self._write_groups(groups)
         per_answer = np.bincount(self._answers.values) if len(self._answers) else np.zeros(0, int)
         pairs_per_answer = Histogram()
@@ -120,7 +120,7 @@ class Builder:
             "unread_columns": {file: names for file, names in self._unread.items() if names},
             "texts": len(self._texts),
             "pairs": len(self._answers),
-            "dialogue_pairs": self._dialogue_pairs,
+            "dialogue_pairs": int(is_dialogue.sum()),
             "distinct_answers": int((per_answer > 0).sum()),
             "groups": len(np.unique(groups)),
             "histograms": {name: h.to_json() for name, h in histograms.items() if h.number},
@@ -173,7 +173,7 @@ class Builder:
         sources = [batch.sources[batch.question[i]] for i in kept]
         dialogues = [batch.dialogue[i] for i in kept]
         self._by_source.update(sources)
-        self._dialogue_pairs += sum(name is not None for name in dialogues)
+        self._in_dialogue.extend(np.array([name is not None for name in dialogues], np.uint8))
         columns = {
             "question": questions[kept].astype(np.int32),
             "answer": answers[kept].astype(np.int32),

@@ -143,15 +143,15 @@ def _find(config: DataConfig, root: Path, names: list[str]) -> tuple[Found, Sour
     """Return the files in the order they were named, standard input among them as a copy."""
     if names.count(STDIN) > 1:
         raise DataError("Standard input (-) can be named only once.")
-    found, spooled = Found(), None
+    parts = {n: find_files([resolve_source(n)], config.format) for n in names if n != STDIN}
+    spooled = None
+    if STDIN in names:  # last, when nothing else can be wrong: it is a copy to be deleted
+        spooled = spool_stdin(root, config.format, _MAX_STDIN_BYTES)
+        parts[STDIN] = Found([spooled])
+    found = Found()
     for name in names:
-        if name == STDIN:
-            spooled = spool_stdin(root, config.format, _MAX_STDIN_BYTES)
-            found.files.append(spooled)
-            continue
-        part = find_files([resolve_source(name)], config.format)
-        found.files += part.files
-        found.skipped += part.skipped
+        found.files += parts[name].files
+        found.skipped += parts[name].skipped
     return found, spooled
 
 

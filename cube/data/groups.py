@@ -1,7 +1,29 @@
 """Groups: what is linked by near-identical questions, directly or through others."""
 
 import numpy as np
-from jaxtyping import UInt64
+from jaxtyping import Bool, UInt64
+
+_FEW_DIALOGUES = 3  # that one wording may tie together
+
+
+def untie_dialogues(
+    pieces: UInt64[np.ndarray, " pairs"],
+    wordings: UInt64[np.ndarray, " pairs"],
+    is_dialogue: Bool[np.ndarray, " pairs"],
+) -> UInt64[np.ndarray, " pairs"]:
+    """Return the wordings with those left out by which many dialogues would be one group.
+
+    Half of all chats may begin with "Hello": that makes them no copies of each other.
+
+    Args:
+        pieces: key of each pair's answer or dialogue.
+        wordings: key of each pair's question.
+        is_dialogue: whether a pair comes from a dialogue.
+    """
+    said = np.unique(np.stack([wordings[is_dialogue], pieces[is_dialogue]], axis=1), axis=0)
+    names, dialogues = np.unique(said[:, 0], return_counts=True)
+    common = is_dialogue & np.isin(wordings, names[dialogues > _FEW_DIALOGUES])
+    return np.where(common, pieces, wordings)
 
 
 def join_groups(

@@ -19,26 +19,24 @@ def gather_turns(rows: Iterator[Row], mapping: dict[str, str]) -> Iterator[Row]:
     open_id: Any = None
     turns: list[dict[str, Any]] = []
     first: Row | None = None
-    broken: str | None = None
 
     def finished() -> Iterator[Row]:
         if first is not None:
             value = {**_kept(first.value, mapping), "dialogue_id": open_id, "turns": list(turns)}
-            yield Row(first.file, first.line, value, broken, len(turns), tuple(first.value))
+            yield Row(first.file, first.line, value, None, len(turns), tuple(first.value))
 
     for row in rows:
         turn = _turn(row, mapping)
         if turn is None:
             yield from finished()
-            first, turns, broken = None, [], None
+            first, turns = None, []
             yield row
             continue
         identity, content = turn
         if first is None or identity != open_id or len(turns) >= _MAX_TURNS:
             yield from finished()
-            first, turns, open_id, broken = row, [], identity, None
+            first, turns, open_id = row, [], identity
         turns.append(content)
-        broken = broken or row.error
     yield from finished()
 
 

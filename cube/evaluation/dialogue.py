@@ -72,7 +72,8 @@ def context_preservation(experiment: Experiment, predict: Predict) -> float:
 def coherence(experiment: Experiment, predict: Predict) -> tuple[np.ndarray, np.ndarray]:
     """Return by test turn whether the true next turn is nearest of its dialogue, and the chance.
 
-    Candidates are all turns of the dialogue that any pair names; ties count against us.
+    Candidates are all turns of the dialogue that any pair names. A turn that is an answer and later
+    stands before another has two rows, which count as one. Ties count against us.
     """
     pairs = test_turns(experiment)
     turns = _turns_by_dialogue(experiment, pairs)
@@ -81,10 +82,11 @@ def coherence(experiment: Experiment, predict: Predict) -> tuple[np.ndarray, np.
     for i, pair in enumerate(pairs):
         rows = turns[int(experiment.dialogues[pair])]
         scores = normalized(experiment.gather(rows)) @ predictions[i]
-        is_true = rows == experiment.answers[pair]
+        same = np.asarray(experiment.texts(rows)) if experiment.texts else rows
+        is_true = same == same[rows == experiment.answers[pair]]
         others = scores[~is_true]
         hits[i] = not len(others) or scores[is_true].max() > others.max() + TIE
-        chance[i] = 1 / len(rows)
+        chance[i] = 1 / len(np.unique(same))
     return hits, chance
 
 

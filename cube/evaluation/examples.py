@@ -22,13 +22,20 @@ def similarity_histograms(judged: Judged, names: list[str], slice_name: str) -> 
     for name in names:
         scores = judged.scores[slice_name][name]
         assert scores.closeness is not None
-        first_wrong = np.argmin(scores.retrieved_right, axis=1)
-        wrong = scores.ranking.top_scores[np.arange(len(first_wrong)), first_wrong]
+        some_wrong = ~scores.retrieved_right.all(axis=1)
+        first_wrong = np.argmin(scores.retrieved_right[some_wrong], axis=1)
+        top = scores.ranking.top_scores[some_wrong]
+        wrong = top[np.arange(len(first_wrong)), first_wrong]
         counts[name] = {
-            "right": np.histogram(scores.closeness.cosines, edges)[0].tolist(),
-            "best_wrong": np.histogram(wrong, edges)[0].tolist(),
+            "right": _counted(scores.closeness.cosines, edges).tolist(),
+            "best_wrong": _counted(wrong, edges).tolist(),
         }
     return {"edges": edges.round(4).tolist(), "counts": counts}
+
+
+def _counted(cosines: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return how many lie in each bin; rounding makes some cosines a little more than 1."""
+    return np.histogram(np.clip(cosines, -1, 1), edges)[0]
 
 
 def find_examples(judged: Judged, count: int, texts: dict[int, str]) -> dict[str, list[Any]]:

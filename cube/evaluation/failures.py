@@ -33,13 +33,14 @@ def failures(judged: Judged, experiment: Experiment, texts: Texts) -> dict[str, 
     ranks = judged.scores[judged.headline]["cube"].ranks
     beyond = _DEEP if (ranks > _DEEP).sum() >= _ENOUGH else 1
     failed = np.flatnonzero(ranks > beyond)
+    drawn = np.random.default_rng(0).permutation(failed)[:_MOST_FAILURES]
     wrong_labels = _wrong_labels(judged, experiment, texts)
     unanswerable = _unanswerable(judged, texts)
     return {
         "beyond": beyond,
         "count": len(failed),
         "share": len(failed) / len(ranks),
-        "clusters": _clusters(judged, experiment, failed[:_MOST_FAILURES], texts),
+        "clusters": _clusters(judged, experiment, np.sort(drawn), texts),
         "likely_wrong_labels": wrong_labels[:_MOST_SHOWN],
         "num_likely_wrong_labels": len(wrong_labels),
         "unanswerable": unanswerable[:_MOST_SHOWN],

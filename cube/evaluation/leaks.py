@@ -58,30 +58,38 @@ def find_leaks(experiment: Experiment, seed: int = 0) -> Leaks:
     for start in range(0, len(training), _BLOCK_ROWS):
         block = training[start : start + _BLOCK_ROWS]
         theirs = normalized(experiment.gather(experiment.questions[block]))
-        near, column = np.nonzero(questions @ theirs.T >= NEAR_COPY)
-        asked, answered = experiment.questions[block[column]], experiment.answers[block[column]]
-        for i, q, a, pair in zip(near, asked, answered, block[column], strict=True):
-            if answers[i] @ normalized(experiment.gather(np.array([a])))[0] < NEAR_COPY:
-                continue
-            similarity = float(questions[i] @ normalized(experiment.gather(np.array([q])))[0])
-            if similarity > best[i]:
-                best[i], copy[i] = similarity, pair
+        similarity = questions @ theirs.T
+        near, column = np.nonzero(similarity >= NEAR_COPY)
+        order = np.argsort(similarity[near, column], kind="stable")  # the last one stays
+        for at in np.array_split(order, len(order) // _BLOCK_ROWS + 1):
+            i, pair = near[at], block[column[at]]
+            answered = normalized(experiment.gather(experiment.answers[pair]))
+            found = similarity[i, column[at]]
+            copied = np.einsum("nd,nd->n", answers[i], answered) >= NEAR_COPY
+            better = copied & (found > best[i])
+            best[i[better]], copy[i[better]] = found[better], pair[better]
     found = np.flatnonzero(copy >= 0)
     return Leaks(pairs, pairs[found], copy[found], best[found])
 
 
 def check_leaks(leaks: Leaks, limit: float) -> None:
-    """Refuse to go on with more leaks than the limit.
+    """Refuse to go on with more leaks than the limit, see `check_leaked`."""
+    check_leaked(len(leaks.leaked), len(leaks.checked), limit)
+
+
+def check_leaked(leaked: int, checked: int, limit: float) -> None:
+    """Refuse to go on with a larger share of leaked test pairs than the limit.
 
     Raises:
         DataError: naming how many and what to do.
     """
-    if leaks.share > limit:
+    share = leaked / max(1, checked)
+    if share > limit:
         raise DataError(
-            f"Leak: {len(leaks.leaked)} of {len(leaks.checked)} test pairs "
-            f"({leaks.share:.1%}, at most {limit:.1%}) have a near copy in training, so the test "
-            "would reward memory. Remove the copies (data.filters.near_duplicates: minhash), or "
-            "raise evaluation.max_leaked_share if they are meant."
+            f"Leak: {leaked} of {checked} test pairs ({share:.1%}, at most {limit:.1%}) have a "
+            "near copy in training, so the test would reward memory. Remove the copies "
+            "(data.filters.near_duplicates: minhash), or raise evaluation.max_leaked_share if "
+            "they are meant."
         )
 
 

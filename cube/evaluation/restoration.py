@@ -27,7 +27,8 @@ def restoration(
     vectors.
     """
     pairs = np.concatenate(list(experiment.slices.values()))
-    rows = np.unique(experiment.questions[pairs])[:_MAX_ROWS]
+    rows = np.unique(experiment.questions[pairs])
+    rows = np.sort(np.random.default_rng(0).permutation(rows)[:_MAX_ROWS])
     clean = experiment.gather(rows)
     generator = torch.Generator().manual_seed(config.seed)
     noise = (config.noise, config.dropped_dimensions)

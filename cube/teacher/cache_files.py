@@ -88,7 +88,7 @@ def prune_all(home: Path, dry_run: bool) -> dict[str, Any]:
         DataError: when there is no corpus at all: then everything would go.
     """
     folder = home / "cache"
-    corpora = sorted((home / "corpora").glob("*/texts.parquet"))
+    corpora = sorted((home / "corpora").glob("[!.]*/texts.parquet"))
     if not corpora:
         raise DataError(f"No corpus under {home / 'corpora'}: pruning would delete every vector.")
     before = sum(_size(path) for path in cache_files(folder))

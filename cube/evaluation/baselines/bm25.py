@@ -38,7 +38,11 @@ def bm25_baseline(texts: Texts, tuning: Tuning) -> TextSystem:
 
 
 class _Words:
-    """The words of a task's questions and bank: no stemming, no stop words, any language."""
+    """The words of a task's questions and bank: no stemming, no stop words.
+
+    Words are runs of two and more letters: not those of languages without spaces, and of scripts
+    with combining marks only parts.
+    """
 
     def __init__(self, texts: Texts, task: RetrievalTask):
         self._task = task

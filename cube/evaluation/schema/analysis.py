@@ -100,7 +100,7 @@ class Cluster(Part):
 
     words: list[str] = Field(description="words that tell it from the other questions")
     questions: int = Field(description="failures in it")
-    share: Share = Field(description="of all failures")
+    share: Share = Field(description="of the failures clustered, a sample of many")
     examples: list[str] = Field(description="questions nearest to its centre")
 
 
