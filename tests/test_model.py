@@ -55,3 +55,22 @@ def test_a_later_format_is_refused(cube, tmp_path):
     (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"format": 99}))
     with pytest.raises(ModelError, match="has format 99, this version reads 1 to 3"):
         load_model(tmp_path / "model")
+
+
+def test_another_model_in_the_folder_is_not_replaced(cube, tmp_path):
+    (tmp_path / "model" / "centring.safetensors").unlink()  # now it looks like any encoder
+    mean = np.zeros(12, np.float32)
+    with pytest.raises(ModelError, match="not a saved cube"):
+        save_model(tmp_path / "model", cube, Centre(mean, mean), mean[None], None, {}, "A card.")
+    assert (tmp_path / "model" / "model.safetensors").is_file()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(cube, tmp_path, weight):
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    name = next(name for name in weights if name.startswith("core"))
+    weights[name].fill_(weight)
+    save_file(weights, tmp_path / "model" / "model.safetensors")
+    with pytest.raises(ModelError, match="not finite"):
+        load_model(tmp_path / "model")

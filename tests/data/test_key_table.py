@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cube.data.groups import join_groups
+from cube.data.groups import join_groups, untie_dialogues
 from cube.data.histogram import Histogram, draw
 from cube.data.key_table import GrowingArray, KeyTable
 
@@ -74,3 +74,18 @@ def test_histograms_count_everything(values):
     for part in result["bins"]:
         assert part["count"] == sum(part["from"] <= v <= part["to"] for v in values)
     assert len(draw(result)) == len(result["bins"])
+
+
+def test_what_many_dialogues_say_ties_none_of_them():
+    dialogues, hello = np.repeat(np.arange(10, 16, dtype=np.uint64), 2), np.uint64(1)
+    wordings = np.arange(100, 112, dtype=np.uint64)
+    wordings[::2] = hello  # every one of them begins so
+    wordings[[3, 5]] = 7  # two go on alike: one may be a copy of the other
+    untied = untie_dialogues(dialogues, wordings, np.ones(12, bool))
+    groups = join_groups(dialogues, untied)
+    assert len(np.unique(groups)) == 5
+    assert groups[2] == groups[4]
+    few = untie_dialogues(dialogues[:6], wordings[:6], np.ones(6, bool))
+    assert len(np.unique(join_groups(dialogues[:6], few))) == 1
+    pairs = untie_dialogues(dialogues, wordings, np.zeros(12, bool))
+    np.testing.assert_array_equal(pairs, wordings)

@@ -1,5 +1,7 @@
 """Multi-turn measures on dialogues in which copying, guessing and knowing are told apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,19 @@ def test_without_dialogues_or_context_nothing_is_claimed(talks, planted_experime
     systems = [System("cube", "cube", lambda x: x)]
     assert dialogue_measures(planted_experiment, systems, None) is None
     assert dialogue_measures(talks, systems, None)["ablation"] is None
+
+
+def test_a_turn_that_is_answer_and_context_counts_once(talks):
+    """As in a corpus: what was answered stands before the next turn as a row of its own."""
+    rows = len(talks.vectors)
+    answered = set(talks.answers.tolist())
+    context = [[row + rows if row in answered else row for row in turns] for turns in talks.context]
+    twice = replace(
+        talks,
+        vectors=np.concatenate([talks.vectors, talks.vectors]),
+        context=context,
+        texts=lambda numbers: [f"turn {number % rows}" for number in np.asarray(numbers)],
+    )
+    hits, chance = coherence(twice, answers_of(twice))
+    assert hits.all()
+    assert (chance == 1 / 4).all()

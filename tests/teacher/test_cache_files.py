@@ -65,6 +65,8 @@ def test_prune_keeps_what_a_corpus_holds(home, capsys):
     with open_file(path) as cache:
         cache.put(["f" * 32], np.ones((1, 16)))
     path.with_name(f"{path.name}.corrupt-1").write_bytes(b"x")
+    (home / "corpora" / ".half.written").mkdir()
+    (home / "corpora" / ".half.written" / "texts.parquet").write_bytes(b"PAR1")
     code, printed, _ = cache_command(home, capsys, "prune", "--dry-run")
     assert code == 0
     assert "Would delete 1 vectors and 1 files" in printed

@@ -205,6 +205,9 @@ def test_standard_input(tmp_path, monkeypatch):
     assert [p.name for p in (tmp_path / "corpora").iterdir()] == [corpus.digest]
     with pytest.raises(DataError, match="empty"):
         ingest(tmp_path, "-")
+    with pytest.raises(DataError, match=r"nope\.jsonl"):
+        ingest(tmp_path, "-", tmp_path / "nope.jsonl")
+    assert not list((tmp_path / "corpora").glob(".stdin*"))
 
 
 def test_standard_input_is_named_by_a_hyphen_on_the_command_line(tmp_path, monkeypatch, capsys):
