@@ -26,7 +26,7 @@ def gather_rows(
     with Path(str(matrix.filename)).open("rb") as file:
         places = (matrix.offset + rows.astype(np.int64) * size).tolist()
         content = bytearray().join([os.pread(file.fileno(), size, place) for place in places])
-    return _as_float32(np.frombuffer(content, matrix.dtype).reshape(len(rows), -1))
+    return _as_float32(np.frombuffer(content, matrix.dtype).reshape(len(rows), matrix.shape[1]))
 
 
 def _as_float32(vectors: np.ndarray) -> Float[np.ndarray, "n dim"]:

@@ -25,6 +25,7 @@ def test_rows_of_a_mapped_file_are_read_and_leave_no_pages(tmp_path, monkeypatch
     assert mapped_kilobytes() - before < matrix.nbytes / 1024 / 5
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, matrix[wanted].astype(np.float32))
+    assert gather_rows(mapped, wanted[:0]).shape == (0, dimension)
     part = mapped[100:200]  # a view of the map
     np.testing.assert_array_equal(gather_rows(part, np.array([3, 0])), part[[3, 0]])
     np.testing.assert_array_equal(gather_rows(matrix, wanted), found)  # not mapped at all
