@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
-from cyclopts.validators import Number
 
 from cube import __version__
 from cube.commands import cache, data, models, report, train
@@ -175,7 +174,7 @@ def ask(
     *,
     model: Path,
     context: Annotated[list[str] | None, Parameter(negative=())] = None,
-    count: Annotated[int, Parameter(validator=Number(gte=1))] = 3,
+    count: int = 3,
 ) -> None:
     """Print the best answers of a trained cube with their scores.
 

@@ -80,13 +80,12 @@ def coherence(experiment: Experiment, predict: Predict) -> tuple[np.ndarray, np.
     predictions = normalized(predict(experiment.gather(experiment.questions[pairs])))
     hits, chance = np.zeros(len(pairs), bool), np.ones(len(pairs))
     for i, pair in enumerate(pairs):
-        rows = turns[int(experiment.dialogues[pair])]
+        rows, said = turns[int(experiment.dialogues[pair])]
         scores = normalized(experiment.gather(rows)) @ predictions[i]
-        same = np.asarray(experiment.texts(rows)) if experiment.texts else rows
-        is_true = same == same[rows == experiment.answers[pair]]
+        is_true = said == said[rows == experiment.answers[pair]]
         others = scores[~is_true]
         hits[i] = not len(others) or scores[is_true].max() > others.max() + TIE
-        chance[i] = 1 / len(np.unique(same))
+        chance[i] = 1 / len(np.unique(said))
     return hits, chance
 
 
@@ -126,12 +125,21 @@ def context_ablation(
     }
 
 
-def _turns_by_dialogue(experiment: Experiment, pairs: np.ndarray) -> dict[int, np.ndarray]:
+def _turns_by_dialogue(
+    experiment: Experiment, pairs: np.ndarray
+) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Return rows of each dialogue's turns, and a number for what is said in each row."""
     rows: dict[int, set[int]] = {}
     for pair in pairs:
         known = rows.setdefault(int(experiment.dialogues[pair]), set())
         known.update(experiment.context[pair], [int(experiment.answers[pair])])
-    return {dialogue: np.array(sorted(turns)) for dialogue, turns in rows.items()}
+    known = np.unique([row for turns in rows.values() for row in turns])
+    said = known
+    if experiment.texts:  # of all rows at once: it reads the corpus from end to end
+        numbers: dict[str, int] = {}
+        said = np.array([numbers.setdefault(t, len(numbers)) for t in experiment.texts(known)])
+    places = {dialogue: np.searchsorted(known, sorted(turns)) for dialogue, turns in rows.items()}
+    return {dialogue: (known[at], said[at]) for dialogue, at in places.items()}
 
 
 def _another_dialogue(dialogues: np.ndarray) -> np.ndarray | None:

@@ -77,7 +77,8 @@ def plain_loop(
     pairs = _PairDataset(data, steps * batch)
     loader = DataLoader(pairs, batch_size=batch, shuffle=True, drop_last=True)
     torch.manual_seed(config.seed)
-    cube = Cube(data.dimension, core).to(usable_device(config.device))
+    device = usable_device(config.device)
+    cube = Cube(data.dimension, core).to(device)
     optimizer = make_optimizer(cube, config, data.num_pairs)
     started, step = 0.0, 0
     while True:
@@ -90,7 +91,7 @@ def plain_loop(
                 optimizer, learning_rate(stage.learning_rate, step, steps, config.warmup_share)
             )
             drawn = PairBatch(x, y, same_answers(questions.numpy(), answers.numpy()))
-            loss = answering_loss(cube, drawn.to(usable_device(config.device)), config)
+            loss = answering_loss(cube, drawn.to(device), config)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(cube.parameters(), config.clip_norm)
