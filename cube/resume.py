@@ -7,7 +7,7 @@ from cube.config import Config
 from cube.data.corpus import Corpus
 from cube.differences import differences, in_words
 from cube.errors import ModelError
-from cube.runs import Run, made_of, open_run, read_metrics
+from cube.runs import Run, made_of, open_run, read_metrics, take_up
 from cube.teacher.vectors import Vectors
 from cube.training.in_run import carry_over
 
@@ -31,7 +31,7 @@ def resume_run(
     """
     changes = differences(previous.facts["made_of"], made_of(config, corpus, vectors))
     if not changes:
-        return previous
+        return take_up(previous.folder, config)  # where only the judging differs
     if not extend:
         raise ModelError(
             f"Run {previous.run_id} cannot be resumed, as it is made of something else: "

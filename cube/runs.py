@@ -1,7 +1,7 @@
 """A run: one folder that remembers what it was made of, so every step needs only its path.
 
 runs/<run id>/
-    run.json, config.yaml     identity, digests, cache hits and misses; the resolved config
+    run.json, config.yaml     identity, digests, cache hits and misses; config of the last start
     checkpoints/, metrics.jsonl, training.json, timings.json
     model/                    the trained cube, see `cube.model`
     baselines/, seeds/        further trainings for the comparison
@@ -9,7 +9,7 @@ runs/<run id>/
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -29,9 +29,14 @@ FORMAT = 3  # part of every run's identity: raise it when equal settings train a
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder."""
+    """A run folder, and the settings of whoever works in it.
+
+    Two flows on equal data may share a folder with other limits for the gate: neither may change
+    what the other goes by, so settings travel with the object, and config.yaml is for readers.
+    """
 
     folder: Path
+    settings: Config | None = field(default=None, repr=False, compare=False)  # None: as in the file
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -43,8 +48,8 @@ class Run:
 
     @cached_property
     def config(self) -> Config:
-        """The resolved config the run was made with."""
-        return load_config(self.folder / "config.yaml")
+        """The resolved config."""
+        return self.settings or load_config(self.folder / "config.yaml")
 
     @property
     def run_id(self) -> str:
@@ -102,8 +107,7 @@ def open_run(config: Config, corpus: Corpus, vectors: Vectors, previous: Run | N
     digest = storage.digest_of(identity)
     run_id = f"{config.name}-{digest[:10]}"
     folder = config.home / "runs" / run_id
-    storage.write_bytes(folder / "config.yaml", dump_config(config).encode())
-    run = Run(folder)
+    run = take_up(folder, config)
     facts = run.read("run.json") or {
         "id": run_id,
         "digest": digest,
@@ -116,6 +120,12 @@ def open_run(config: Config, corpus: Corpus, vectors: Vectors, previous: Run | N
     }
     run.write("run.json", {**facts, "cache_hits": vectors.hits, "cache_misses": vectors.misses})
     return run
+
+
+def take_up(folder: Path, config: Config) -> Run:
+    """Return a run to work on under these settings, and leave word of them in its folder."""
+    storage.write_bytes(folder / "config.yaml", dump_config(config).encode())
+    return Run(folder, config)
 
 
 def made_of(config: Config, corpus: Corpus, vectors: Vectors) -> dict[str, Any]:

@@ -137,31 +137,41 @@ def evaluate(run: Run) -> dict[str, Any]:
     An evaluation of the same cube against the same champion under the same settings is not made
     twice, and stands when the cube has become the champion itself.
     """
+    if (done := _evaluation(run)) is not None:
+        logger.info("run %s is evaluated already against the same rivals", run.run_id)
+        return done
+    from cube.evaluation.assess import assess
+
+    return assess(run, Registry(run.config.home, run.config.name).champion(), _inputs(run))
+
+
+def _evaluation(run: Run) -> dict[str, Any] | None:
+    """Return the evaluation of a run if it is what would come out now."""
+    done = run.read("evaluation.json")
+    if done is None or done["inputs"] != _inputs(run):
+        return None
     rival = Registry(run.config.home, run.config.name).champion()
-    inputs = storage.digest_of(
+    return done if rival in (done["champion"]["version"], run.version) else None
+
+
+def _inputs(run: Run) -> str:
+    """Return a digest of all that an evaluation depends on beside the champion."""
+    return storage.digest_of(
         {
             "format": FORMAT,
             "run": run.facts["digest"],
             "evaluation": run.config.evaluation.model_dump(mode="json"),
         }
     )
-    done = run.read("evaluation.json")
-    if (
-        done is not None
-        and done["inputs"] == inputs
-        and rival in (done["champion"]["version"], run.version)
-    ):
-        logger.info("run %s is evaluated already against the same rivals", run.run_id)
-        return done
-    from cube.evaluation.assess import assess
-
-    return assess(run, rival, inputs)
 
 
 def publish(run: Run) -> dict[str, Any]:
-    """Put the model into the registry and promote it if the gate lets it."""
+    """Put the model into the registry and promote it if the gate lets it.
+
+    Whoever shares the run may have judged it by other limits meanwhile: then it is judged again.
+    """
     registry = Registry(run.config.home, run.config.name)
-    judgement = judgement_of(run.read("evaluation.json"))
+    judgement = judgement_of(_evaluation(run) or evaluate(run))
     settings = run.config.model_dump(mode="json")
     folder = registry.publish(run.folder / "model", run.version, judgement, settings)
     refusal = None

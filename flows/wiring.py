@@ -38,7 +38,7 @@ def cube_flow(name: str, description: str) -> Callable[[Callable[..., Any]], Flo
             try:
                 return function(*args, **kwargs)
             except TrainingInterruptedError as stopped:
-                return _stopped(str(stopped))
+                return _stopped(stopped)
             except (CubeError, OSError) as error:
                 return Failed(message=str(error), data=error)
 
@@ -47,7 +47,7 @@ def cube_flow(name: str, description: str) -> Callable[[Callable[..., Any]], Flo
     return decorate
 
 
-def _stopped(message: str) -> State:
+def _stopped(error: TrainingInterruptedError) -> State:
     """Return Cancelled if a person asked for it, else Crashed: then the run is started again.
 
     Told here, as a training takes the signal itself to end after a step, with a checkpoint.
@@ -55,7 +55,7 @@ def _stopped(message: str) -> State:
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(UUID(flow_run.get_id())).state
     asked = state is not None and (state.is_cancelling() or state.is_cancelled())
-    return Cancelled(message=message) if asked else Crashed(message=message)
+    return (Cancelled if asked else Crashed)(message=str(error), data=error)
 
 
 def name_of_run() -> str:

@@ -7,11 +7,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import yaml
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging.handlers import APILogHandler
 from prefect.tasks import exponential_backoff
 
+from cube.config import parse_config
 from cube.data.scratch import locked
 from cube.runs import Run
 
@@ -65,8 +67,8 @@ def may_pass(task: Any, run: Any, state: Any) -> bool:
 
 
 def open_run(run: dict[str, str]) -> Run:
-    """Return the run a task was given."""
-    return Run(Path(run["folder"]))
+    """Return the run a task was given, under the settings its flow was started with."""
+    return Run(Path(run["folder"]), parse_config(yaml.safe_load(run["config"])))
 
 
 def alone_in(run: Run) -> AbstractContextManager[Any]:

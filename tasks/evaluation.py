@@ -7,6 +7,7 @@ from cube.config import Config
 from cube.registry import Registry
 from tasks.artifacts import publish_facts, publish_markdown, publish_table, serve_hint
 from tasks.common import alone_in, open_run, step
+from tasks.memory import with_less_memory
 
 
 @step(
@@ -20,7 +21,7 @@ def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
     """Return the verdict and the headline scores."""
     opened = open_run(run)
     with alone_in(opened):
-        values = steps.evaluate(opened)
+        values = with_less_memory(opened, steps.evaluate)
     headline = values["slices"][values["headline"]]
     table = _baselines(values, headline)
     verdict = values["verdict"]
@@ -49,7 +50,9 @@ def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
 )
 def publish_cube(run: dict[str, str]) -> dict[str, Any]:
     """Return version, path, champion and whether the version was promoted."""
-    result = steps.publish(open_run(run))
+    opened = open_run(run)
+    with alone_in(opened):
+        result = steps.publish(opened)
     publish_facts("registry", result, result["sentence"])
     return result
 
@@ -74,7 +77,7 @@ def promote_version(
     if against_the_gate:
         registry.force(version, by, reason)
     else:
-        registry.promote(version)
+        registry.promote(version, by, reason)
     result = {"version": version, "previous": previous, "by": by, "reason": reason}
     publish_facts("promotion", result, f"{version} serves now")
     return result

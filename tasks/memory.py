@@ -4,7 +4,9 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from cube.config import parse_config
 from cube.errors import ConfigError
+from cube.runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,29 @@ def halving(setting: str, size: int, work: Callable[[int], Value]) -> Value:
             )
         size //= 2
         logger.warning("out of memory (%s): going on with %s=%d", told, setting, size)
+
+
+def with_less_memory(run: Run, work: Callable[[Run], Value]) -> Value:
+    """Call `work` with a run, with half as many rows of a batch at once each time memory runs out.
+
+    Its cubes are the same, computed in less memory.
+
+    Raises:
+        ConfigError: when memory runs out with a single row, or an objective needs whole batches.
+    """
+    training = run.config.training
+    most = training.micro_batch_size or training.batch_size
+
+    def with_rows(rows: int) -> Value:
+        return work(run if rows == most else _with_rows(run, rows))
+
+    return halving("training.micro_batch_size", most, with_rows)
+
+
+def _with_rows(run: Run, rows: int) -> Run:
+    values = run.config.model_dump(mode="json")
+    values["training"]["micro_batch_size"] = rows
+    return Run(run.folder, parse_config(values))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

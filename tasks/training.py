@@ -5,15 +5,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from cube import steps, storage
-from cube.config import Config, dump_config, load_config
+from cube import steps
+from cube.config import Config, dump_config
 from cube.data.corpus import Corpus
 from cube.errors import DataError
-from cube.runs import Run
 from cube.teacher.vectors import Vectors
 from tasks.artifacts import Progress, publish_table
 from tasks.common import alone_in, open_run, step
-from tasks.memory import halving
+from tasks.memory import with_less_memory
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +24,10 @@ logger = logging.getLogger(__name__)
     retry=True,
 )
 def start_run(config: Config, corpus: dict[str, Any], vectors: dict[str, Any]) -> dict[str, str]:
-    """Return folder and id of the run."""
+    """Return folder and id of the run, and its settings for the tasks that follow."""
     matrix = Vectors(Path(vectors["folder"]), vectors["hits"], vectors["misses"])
     run = steps.start_run(config, Corpus(Path(corpus["folder"])), matrix)
-    return {"folder": str(run.folder), "id": run.run_id}
+    return {"folder": str(run.folder), "id": run.run_id, "config": dump_config(config)}
 
 
 def require_trained(run: dict[str, str]) -> None:
@@ -59,33 +58,11 @@ def train_cube_model(run: dict[str, str]) -> dict[str, Any]:
             logger.info("stage %(name)s: %(steps)d steps, ended by %(ended_by)s", event)
         bar(event.get("step", event.get("last_step", 0)), budget(opened))
 
-    def train(rows: int) -> dict[str, Any]:
-        return steps.train(_with_rows(opened, rows), follow)
-
-    settings = opened.config.training
     with alone_in(opened):
-        rows = settings.micro_batch_size or settings.batch_size
-        result = halving("training.micro_batch_size", rows, train)
+        result = with_less_memory(opened, lambda run: steps.train(run, follow))
     stages = [
         {"stage": stage["name"], "steps": stage["steps"], "ended by": stage["ended_by"]}
         for stage in result["stages"]
     ]
     publish_table("training", stages, f"Stages of the curriculum, {result['steps']} steps in all")
     return {key: result[key] for key in ("steps", "best_step", "best_validation_mrr")}
-
-
-def _with_rows(run: Run, rows: int) -> Run:
-    """Return the run with so many rows computed at once: the same cube, in less memory.
-
-    Kept in its config, for the further trainings of its evaluation.
-
-    Raises:
-        ConfigError: when its objective needs a whole batch at once.
-    """
-    settings = run.config.training
-    if rows == (settings.micro_batch_size or settings.batch_size):
-        return run
-    path = run.folder / "config.yaml"
-    config = load_config(path, [f"training.micro_batch_size={rows}"])
-    storage.write_bytes(path, dump_config(config).encode())
-    return Run(run.folder)

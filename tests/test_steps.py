@@ -18,6 +18,7 @@ from cube.registry import Registry
 from cube.report.render import render_report
 from cube.teacher.encoder import Teacher
 from tests.conftest import write_jsonl
+from tests.registry.conftest import make_model
 
 
 def run_all(config):
@@ -120,6 +121,35 @@ def test_the_bank_holds_training_answers_only(small_config):
     experiment = run.experiment
     trained = set(run.corpus.texts(experiment.answers[experiment.splits == 0]))
     assert set(load_model(run.folder / "model").bank()[0]) == trained
+
+
+def test_a_run_is_published_by_the_judgement_of_its_own_settings(small_config, monkeypatch):
+    """A night and a run by hand with a looser gate share a folder: each is held to its own."""
+
+    def assess(run, rival, inputs):
+        promote = run.config.evaluation.min_questions == 1
+        scores = {"cube": {"mrr@10": 0.5}, "identity": {"mrr@10": 0.4}}
+        part = {"questions": 9, "bank": 9, "scores": scores}
+        verdict = {"promote": promote, "sentence": "by hand" if promote else "no", "reasons": []}
+        values = {"inputs": inputs, "run": run.run_id, "champion": {"version": rival}}
+        run.write(
+            "evaluation.json", values | {"headline": "a", "verdict": verdict, "slices": {"a": part}}
+        )
+        return run.read("evaluation.json")
+
+    monkeypatch.setattr("cube.evaluation.assess.assess", assess)
+    corpus = steps.ingest(small_config)
+    vectors = steps.embed(small_config, corpus)
+    looser = small_config.evaluation.model_copy(update={"min_questions": 1})
+    night = steps.start_run(small_config, corpus, vectors)
+    by_hand = steps.start_run(
+        small_config.model_copy(update={"evaluation": looser}), corpus, vectors
+    )
+    make_model(night.folder / "model", 1)
+    steps.evaluate(night)
+    assert steps.evaluate(by_hand)["verdict"]["promote"]
+    assert (steps.publish(night)["promoted"], steps.publish(night)["champion"]) == (False, None)
+    assert steps.publish(by_hand)["promoted"]
 
 
 def test_another_config_is_another_run(small_config):

@@ -139,12 +139,13 @@ class Registry:
         for last in reversed(self.history()):
             if last.version == version:
                 return None
-            if last.previous == version and last.kind == "rollback":
-                return f"Not promoted: {version} was rolled back by {last.by}: {last.reason}"
+            if last.previous == version and last.kind != "gate":
+                what = "rolled back" if last.kind == "rollback" else "replaced"
+                return f"Not promoted: {version} was {what} by {last.by}: {last.reason}"
         return None
 
-    def promote(self, version: str) -> None:
-        """Let a version serve if the gate lets it.
+    def promote(self, version: str, by: str = GATE, reason: str | None = None) -> None:
+        """Let a version serve if the gate lets it; for the history, the reason is its sentence.
 
         Raises:
             GateError: with the gate's reason.
@@ -153,10 +154,14 @@ class Registry:
         with locked(self.folder / ".lock"):
             if (refusal := self.refusal(version)) is not None:
                 raise GateError(refusal)
-            self._swap(version, GATE, GATE, self.record(version)["judgement"]["sentence"])
+            reason = reason or self.record(version)["judgement"]["sentence"]
+            self._swap(version, "gate", by, reason)
 
     def force(self, version: str, by: str, reason: str) -> None:
-        """Let a version serve whatever the gate says; who did it and why goes into the history."""
+        """Let a version serve whatever the gate says; who did it and why goes into the history.
+
+        The gate does not promote the version it took over from again.
+        """
         if not (by.strip() and reason.strip()):
             raise ModelError("A forced promotion is recorded with who and why: give both.")
         with locked(self.folder / ".lock"):

@@ -84,7 +84,7 @@ def print_difference(values: dict[str, Any]) -> None:
 def _event(entry: dict[str, Any]) -> str:
     words = {"gate": "promoted by the gate", "forced": "FORCED", "rollback": "rolled back to"}
     after = f" after {entry['previous']}" if entry["previous"] else ""
-    by = "" if entry["kind"] == "gate" else f" by {entry['by']}"
+    by = "" if entry["by"] == "gate" else f" by {entry['by']}"
     return f"{entry['at']} {entry['version']}{after}: {words[entry['kind']]}{by}. {entry['reason']}"
 
 

@@ -57,7 +57,7 @@ def train_in(
         The cube, what the training came to, and where its time went (see `clock`).
     """
     if data is None and training.processes > 1 and not distributed.is_initialized():
-        where = (run.folder, training, core, folder)
+        where = (Run(run.folder, run.config), training, core, folder)  # without what it has read
         run_in_processes(training.processes, training.device, _train_as_one_of_several, *where)
         # They are done: what follows finds their last checkpoint and trains no step.
     data = data or run.experiment.training_set
@@ -75,9 +75,9 @@ def train_in(
 
 
 def _train_as_one_of_several(
-    run: Path, training: TrainingConfig, core: CoreConfig, folder: Path
+    run: Run, training: TrainingConfig, core: CoreConfig, folder: Path
 ) -> None:
-    train_in(Run(run), training, core, folder)
+    train_in(run, training, core, folder)
 
 
 def side_training(

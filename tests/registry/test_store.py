@@ -84,6 +84,20 @@ def test_a_rollback_goes_back_step_by_step_and_holds_against_the_gate(registry, 
     assert registry.champion() == "v3"
 
 
+def test_what_a_person_put_in_a_versions_place_stays_there_at_night(registry, tmp_path):
+    for version in ("v1", "v2"):
+        registry.promote(version)
+    registry.force("v1", "Ada", "complaints")
+    judged = judgement(champion="v1")
+    registry.publish(tmp_path / "made" / "2", "v2", judged, {})  # the next night, the same data
+    with pytest.raises(GateError, match="v2 was replaced by Ada: complaints"):
+        registry.promote("v2")
+    registry.publish(tmp_path / "made" / "3", "v3", judged, {})  # other data
+    registry.promote("v3", "Bob", "looks good")
+    last = registry.history()[-1]
+    assert (last.kind, last.by, last.reason) == ("gate", "Bob", "looks good")
+
+
 def test_a_version_that_was_changed_cannot_serve(registry):
     weights = registry.path("v1") / "model.safetensors"
     assert registry.changed_files("v1") == []

@@ -2,20 +2,22 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import yaml
 from prefect import flow
 
-from cube import steps, storage
-from cube.config import Config, dump_config, load_config
+from cube import steps
+from cube.config import Config, dump_config, parse_config
 from cube.errors import ConfigError, DataError, ModelError
 from cube.runs import Run
 from cube.training.trainer import Trainer
-from tasks.common import alone_in, step
+from tasks.common import alone_in, open_run, step
 from tasks.data import ingest_data
 from tasks.embedding import embed_corpus
-from tasks.evaluation import promote_version
+from tasks.evaluation import evaluate_cube, promote_version
 from tasks.memory import halving
 from tasks.training import require_trained, start_run, train_cube_model
 
@@ -24,8 +26,7 @@ from tasks.training import require_trained, start_run, train_cube_model
 def run(tiny_config: Config) -> dict[str, str]:
     """A run of which there is no more than its settings."""
     folder = tiny_config.home / "runs" / "small-1"
-    storage.write_bytes(folder / "config.yaml", dump_config(tiny_config).encode())
-    return {"folder": str(folder), "id": "small-1"}
+    return {"folder": str(folder), "id": "small-1", "config": dump_config(tiny_config)}
 
 
 OUT_OF_MEMORY = [
@@ -96,22 +97,43 @@ def test_training_goes_on_with_fewer_rows_at_once(tiny_config, monkeypatch):
     monkeypatch.setattr(Trainer, "train", small_memory)
     assert train_cube_model.fn(run)["steps"] > 0
     assert sizes == [None, 512, 256]
-    opened = Run(Path(run["folder"]))
-    assert opened.config.training.micro_batch_size == 256  # for the trainings of the evaluation
-    assert opened.config.training.identity() == tiny_config.training.identity()
+
+
+def test_an_evaluation_goes_on_with_fewer_rows_at_once(run, monkeypatch):
+    sizes = []
+
+    def small_memory(opened: Run) -> dict[str, Any]:
+        sizes.append(opened.config.training.micro_batch_size)
+        if sizes[-1] is None or sizes[-1] > 256:
+            raise MemoryError
+        raise DataError("enough of it")
+
+    monkeypatch.setattr(steps, "evaluate", small_memory)
+    with pytest.raises(DataError, match="enough"):
+        evaluate_cube.fn(run)
+    assert sizes == [None, 512, 256]
+
+
+def test_flows_that_share_a_run_keep_their_own_settings(tiny_config):
+    corpus = ingest_data.fn(tiny_config)
+    vectors = embed_corpus.fn(tiny_config, corpus)
+    values = tiny_config.model_dump(mode="json")
+    values["evaluation"]["min_questions"] = 1
+    night = start_run.fn(tiny_config, corpus, vectors)
+    by_hand = start_run.fn(parse_config(values), corpus, vectors)
+    assert night["folder"] == by_hand["folder"]
+    assert [open_run(run).config.evaluation.min_questions for run in (night, by_hand)] == [5, 1]
 
 
 def test_an_objective_over_whole_batches_says_that_it_cannot_take_fewer(run, monkeypatch):
     def no_memory(*_):
         raise MemoryError
 
-    path = Path(run["folder"]) / "config.yaml"
-    config = load_config(path, ["training.symmetric_share=0.5"])
-    storage.write_bytes(path, dump_config(config).encode())
+    values = yaml.safe_load(run["config"])
+    values["training"]["symmetric_share"] = 0.5
     monkeypatch.setattr(steps, "train", no_memory)
     with pytest.raises(ConfigError, match="symmetric_share needs all questions"):
-        train_cube_model.fn(run)
-    assert load_config(path) == config
+        train_cube_model.fn({**run, "config": yaml.safe_dump(values)})
 
 
 def test_a_run_that_is_not_trained_is_not_judged(run):
