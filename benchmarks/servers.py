@@ -109,9 +109,9 @@ def worker(env: dict[str, str], log: Path) -> Iterator[subprocess.Popen]:
         yield it
 
 
-def install(env: dict[str, str]) -> None:
+def install(env: dict[str, str], *arguments: str) -> None:
     """Put pool, deployments and automations onto the server."""
-    command = [sys.executable, "-m", "flows.install"]
+    command = [sys.executable, "-m", "flows.install", *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
     )

@@ -28,8 +28,9 @@ from great_expectations.expectations.registry import (
 from cube import storage
 from cube.errors import ConfigError
 
-# Its INFO lines are about its own temporary folders.
-logging.getLogger("great_expectations").setLevel(logging.WARNING)
+# Their INFO lines are about its own temporary folders; the second has a level of its own.
+for _name in ("great_expectations", "great_expectations.data_context.types.base"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 SEVERITIES = ("critical", "warning", "info")
 _KEYS = ("type", "kwargs", "severity", "description", "quarantine")

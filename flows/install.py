@@ -2,8 +2,8 @@
 
     python -m flows.install [--pool-type process]
 
-Run it from the root of the repository, again after any change in `deployments/`: what is there is
-brought up to date.
+Run it from the root of the repository, again after any change in `deployments/`: deployments and
+automations are brought up to date; a work pool that is there keeps its settings.
 """
 
 import argparse
@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from cube.errors import ConfigError
+from flows.server import require_server
 
 DEPLOYMENTS = Path("deployments/prefect.yaml")
 AUTOMATIONS = Path("deployments/automations.yaml")
@@ -28,14 +31,33 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"install: no {DEPLOYMENTS} here: run this in the repository's root.\n")
         return 2
     try:
-        _prefect("work-pool", "create", POOL, "--type", options.pool_type, "--overwrite")
+        require_server()
+        _require_pool(options.pool_type)
         _prefect("deploy", "--prefect-file", str(DEPLOYMENTS), "--all")
         names = install_automations(AUTOMATIONS)
-    except subprocess.CalledProcessError as error:
-        sys.stderr.write(f"install: {error.stderr or error.stdout}\n")
-        return 2
+    except ConfigError as error:
+        sys.stderr.write(f"install: {error}\n")
+        return error.exit_code
     sys.stdout.write(f"Installed: pool {POOL}, all deployments, automations {', '.join(names)}.\n")
     return 0
+
+
+def _require_pool(pool_type: str) -> None:
+    """Create the work pool where there is none; its settings may have been changed since then."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            known = client.read_work_pool(POOL)
+        except ObjectNotFound:
+            _prefect("work-pool", "create", POOL, "--type", pool_type)
+            return
+    if known.type != pool_type:
+        raise ConfigError(
+            f"Work pool {POOL} is there with type {known.type}, not {pool_type}: pass --pool-type "
+            f"{known.type}, or delete it first (prefect work-pool delete {POOL})."
+        )
 
 
 def install_automations(path: Path) -> list[str]:
@@ -66,7 +88,9 @@ def _resolved(action: dict[str, Any], client: Any) -> dict[str, Any]:
 
 def _prefect(*arguments: str) -> None:
     command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ConfigError(done.stderr.strip() or done.stdout.strip())
 
 
 if __name__ == "__main__":

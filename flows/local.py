@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,7 +19,8 @@ def main(arguments: list[str]) -> int:
 
     Returns:
         0 when the run ended well, whatever the gate said; 1 when a validation stopped it; 2 for bad
-        input.
+        input; 75 when the training was told to stop, with a checkpoint; 130 or 143 when a signal
+        ended another step.
     """
     parser = argparse.ArgumentParser("python -m flows.train_cube", description="Train a cube.")
     parser.add_argument("config", type=Path, help="YAML file of settings")
@@ -27,6 +29,8 @@ def main(arguments: list[str]) -> int:
         help="change one setting; may be repeated",
     )  # fmt: skip
     options = parser.parse_args(arguments)
+    # As an exception, so that Prefect's temporary server is ended as well.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         prepare_environment(load_config(options.config, options.overrides).home)
         return _run(options.config, options.overrides)
@@ -66,8 +70,11 @@ def prepare_environment(home: Path) -> None:
 def _run(config: Path, overrides: list[str]) -> int:
     from cube.report.terminal import print_summary
     from cube.runs import Run
+    from flows.server import require_server
     from flows.train_cube import train_cube
 
+    if "PREFECT_API_URL" in os.environ:
+        require_server()
     for handler in logging.getLogger().handlers:
         handler.addFilter(_worth_showing)
     result = train_cube(str(config), overrides)

@@ -64,7 +64,10 @@ def _watch(config: Config, folder: Path, run: Run | None) -> dict[str, Any]:
         logger.info(note)
         return {"judged": False, "drifted": False, "note": note, "reference": ""}
     known = storage.read_json(path) if path.is_file() else None
-    result = measure_drift(config, folder, run, known)
+    try:
+        result = measure_drift(config, folder, run, known)
+    except CubeError as error:  # a missing log or a damaged champion is no reason not to train
+        result = _not_judged(f"Not judged: {error}")
     if result is known:
         logger.info("drift: measured before on the same questions: %s", result["note"])
     else:
@@ -85,15 +88,15 @@ def measure_drift(
         folder: where the page goes.
         run: what to compare with while there is no champion.
         known: an earlier result, returned as it is where nothing it depends on changed.
+
+    Raises:
+        CubeError: when the recent questions or the champion cannot be used.
     """
     version, note = champion_of(config)
     against = name_of_reference(version, run)
     if not against:
         return _not_judged(f"{note}There is nothing to compare with.")
-    try:
-        recent = recent_data(config)
-    except CubeError as error:  # the log may be missing: that is no reason not to train
-        return _not_judged(f"{note}No recent questions: {error}")
+    recent = recent_data(config)
     settings = config.drift.model_dump(mode="json")
     inputs = storage.digest_of([f"recent {recent[1].digest}", against, settings])
     if known is not None and known["inputs"] == inputs:

@@ -3,6 +3,7 @@
 from cube import steps, storage
 from cube.config import Config
 from cube.data.corpus import Corpus
+from cube.errors import ModelError
 from cube.registry import Registry
 from cube.runs import Run
 from cube.teacher.encoder import Teacher
@@ -20,12 +21,20 @@ def recent_data(config: Config) -> tuple[Corpus, Vectors]:
 
 
 def champion_of(config: Config) -> tuple[str | None, str]:
-    """Return the champion's version, or None and a note: none yet, or it has another teacher."""
+    """Return the champion's version, or None and a note: none yet, or it has another teacher.
+
+    Raises:
+        ModelError: when its files are damaged.
+    """
     registry = Registry(config.home, config.name)
     version = registry.champion()
     if version is None:
         return None, "There is no champion yet. "
-    fingerprints = storage.read_json(registry.path(version) / "config.json")["fingerprints"]
+    folder = registry.path(version)
+    try:
+        fingerprints = storage.read_json(folder / "config.json")["fingerprints"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder} is broken: {error!r}.") from None
     if fingerprints != Teacher(config.teacher).fingerprints:
         return None, f"Champion {version} has another teacher. "
     return version, ""

@@ -154,8 +154,8 @@ class Registry:
         with locked(self.folder / ".lock"):
             if (refusal := self.refusal(version)) is not None:
                 raise GateError(refusal)
-            reason = reason or self.record(version)["judgement"]["sentence"]
-            self._swap(version, "gate", by, reason)
+            sentence = self.record(version)["judgement"]["sentence"]
+            self._swap(version, "gate", by, reason or sentence)
 
     def force(self, version: str, by: str, reason: str) -> None:
         """Let a version serve whatever the gate says; who did it and why goes into the history.

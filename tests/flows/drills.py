@@ -81,6 +81,12 @@ class Drill:
         (version,) = (folder / "models" / "small").glob("*/config.json")
         assert file_sha256(version.with_name("model.safetensors")) == self.undisturbed()
 
+    def restarts(self, flow_run: str) -> int:
+        """Return how often the automation has started a run again."""
+        url = f"{self.env['PREFECT_API_URL']}/flow_run_states/"
+        states = httpx.get(url, params={"flow_run_id": flow_run}, timeout=30).json()
+        return sum(state["name"] == "AwaitingRetry" for state in states)
+
     def message_of(self, flow_run: str) -> str:
         """Return what a run says at its end."""
         url = f"{self.env['PREFECT_API_URL']}/flow_runs/{flow_run}"

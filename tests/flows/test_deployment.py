@@ -29,7 +29,7 @@ def test_from_a_night_to_a_training_for_drift(tmp_path):
     settings = {"config_file": str(config)}
     with server(tmp_path) as env:
         install(env)
-        install(env)  # again: what is there is brought up to date
+        check_installed_again(env)
         check_deployments(env)
         with worker(env, tmp_path / "worker.log"):
             for name in ("ingest-data", "embed-corpus", "validate-data"):
@@ -47,6 +47,16 @@ def test_from_a_night_to_a_training_for_drift(tmp_path):
     drift = folder.parents[1] / "drift"
     assert (drift / "small" / "latest" / "drift.html").is_file()
     assert any((drift / "workspace").rglob("snapshots/*"))
+
+
+def check_installed_again(env: dict[str, str]) -> None:
+    """What is there is brought up to date, and what a person set on the pool stays."""
+    pool = f"{env['PREFECT_API_URL']}/work_pools/cube-pool"
+    httpx.patch(pool, json={"concurrency_limit": 3}, timeout=30).raise_for_status()
+    install(env)
+    assert httpx.get(pool, timeout=30).json()["concurrency_limit"] == 3
+    with pytest.raises(AssertionError, match="is there with type process, not docker"):
+        install(env, "--pool-type", "docker")
 
 
 def ends(env: dict[str, str], deployment: str, parameters: dict[str, Any]) -> str:

@@ -73,6 +73,7 @@ def test_worker_and_run_killed_in(step, drill, env, log):
     assert state_of(env, flow_run)["name"] == "Running"
     with worker(env, log):
         wait_for_end(env, flow_run, "Completed")
+    assert drill.restarts(flow_run) == 1
     drill.whole(home)
 
 

@@ -4,8 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from benchmarks.servers import wait_for
 from tests.flows.project import make_project, spoil
 
 ROOT = Path(__file__).parents[2]
@@ -52,3 +54,39 @@ def test_a_validation_that_says_no_is_code_1_and_a_run_that_ends_is_code_0(tmp_p
     assert "Traceback" not in done.stderr
     assert done.stdout.splitlines()[-1].startswith("Report: ")
     assert "cube" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("when", "code"), [("corpora", 143), ("metrics.jsonl", 75)])
+def test_a_run_told_to_stop_leaves_a_sentence_and_no_process(tmp_path, when, code):
+    config = make_project(tmp_path)
+    long = ["training.stages.1.max_steps=100000", "training.stages.1.max_epochs=100000",
+            "training.stages.1.patience=100000"]  # fmt: skip
+    words = [word for override in long for word in ("--set", override)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.train_cube", str(config), *words],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    home = tmp_path / "home"
+    wait_for(when, lambda: any(home.rglob(when)), every_seconds=0.05)
+    started = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    assert psutil.wait_procs(started, timeout=30)[1] == []
+    if code == 75:
+        assert errors.splitlines()[-1].startswith("train_cube: Training stopped by SIGTERM")
+
+
+@pytest.mark.parametrize("module", ["flows.train_cube", "flows.install"])
+def test_a_server_that_does_not_answer_is_a_sentence(tmp_path, module, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    words = [str(make_project(tmp_path))] if module == "flows.train_cube" else []
+    done = subprocess.run(
+        [sys.executable, "-m", module, *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No Prefect server answers at http://127.0.0.1:1/api" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -10,6 +10,7 @@ from prefect.states import Failed
 
 from cube.config import Config, parse_config
 from cube.errors import ConfigError, DataError
+from cube.registry import Registry
 from cube.runs import Run
 from expectations import ExpectationError
 from tasks.artifacts import page_url
@@ -21,6 +22,7 @@ from tasks.screening import screen_pairs
 from tasks.training import start_run
 from tasks.validation import validate_embeddings, validate_pairs
 from tests.conftest import write_jsonl
+from tests.registry.conftest import judgement, make_model
 
 
 def prepare(config: Config) -> dict[str, str]:
@@ -34,8 +36,8 @@ def changed(config: Config, **sections) -> Config:
 
 def test_from_files_to_a_validated_run(tiny_config):
     run = prepare(tiny_config)
-    assert validate_pairs.fn(run)["success"]
-    assert validate_embeddings.fn(run)["success"]
+    assert validate_pairs.fn(run)["rows"] == 60
+    assert validate_embeddings.fn(run)["rows"] == 75
     folder = Path(run["folder"])
     opened = Run(folder)
     assert opened.read("validation/pairs.json")["rows"] == 60
@@ -121,6 +123,22 @@ def test_missing_recent_files_are_reported_and_do_not_stop(tiny_config, tmp_path
     run = prepare(changed(tiny_config, data=data))
     assert not watch_drift.fn(run)["judged"]
     assert "none.jsonl" in Run(Path(run["folder"])).read("drift/drift.json")["note"]
+
+
+@pytest.mark.parametrize("damage", ["", "{}", '{"fingerprints": "others"'])
+def test_a_damaged_champion_is_reported_and_does_not_stop(tiny_config, tmp_path, damage):
+    questions = [{"text": f"How do I reset password {i}?"} for i in range(40)]
+    path = write_jsonl(tmp_path / "asked.jsonl", questions)
+    data = {**tiny_config.data.model_dump(mode="json"), "recent": [str(path)]}
+    run = prepare(changed(tiny_config, data=data))
+    registry = Registry(tiny_config.home, tiny_config.name)
+    registry.publish(make_model(tmp_path / "made", 1), "v1", judgement(), {})
+    registry.force("v1", "Ada", "the first")
+    config = registry.path("v1") / "config.json"
+    config.chmod(0o644)
+    config.write_text(damage)
+    assert not watch_drift.fn(run)["judged"]
+    assert "models/small/v1 is broken" in Run(Path(run["folder"])).read("drift/drift.json")["note"]
 
 
 def test_questions_nobody_answered_yet_can_be_watched(tiny_config, tmp_path):
