@@ -74,6 +74,17 @@ def test_trials_are_told(make_run: MakeRun, taken: bool, words: str) -> None:
     assert f"by +0.031 (standard error 0.004): {words}" in html
 
 
+def test_the_rate_shown_is_the_one_that_was_taken(make_run: MakeRun) -> None:
+    run = make_run()
+    lines = (run.folder / "metrics.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    events[2]["learning_rate"] = 2.5e-4  # after a return to an earlier state
+    (run.folder / "metrics.jsonl").write_text("\n".join(json.dumps(e) for e in events))
+    html = render_report(run).read_text("utf-8")
+    assert "Learning rate at step 20: 0.001000" in html
+    assert "Learning rate at step 40: 0.0002500" in html
+
+
 def test_what_was_chosen_after_the_training_is_told(make_run: MakeRun) -> None:
     run = make_run()
     evaluation = run.read("evaluation.json")

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from cube.report.figures.scale import Scale, fit
 from cube.report.figures.svg import NARROW, Element, both_widths, element, line, path, svg, text
-from cube.report.numbers import count, fixed
+from cube.report.numbers import compact, count, fixed
 
 _BANDS, _TITLE, _GAP, _AXIS = 30, 24, 10, 42
 _CHARACTER = 8.2  # pixels of a bold letter, on the safe side: fonts differ
@@ -32,7 +32,6 @@ class Panel:
     height: int = 110
     class_: str = "curve"
     joined: bool = True  # one line over all stages, or one a stage
-    dots: bool = True
     may_be_log: bool = False
     include: tuple[float, ...] = ()
     reference: tuple[str, float] | None = None  # a level to compare with
@@ -128,18 +127,17 @@ def _add_panel(frame: _Frame, panel: Panel, top: float) -> None:
         places = [(frame.across(step), up(value)) for step, value in points]
         if len(places) > 1:
             frame.parts.append(path(places, panel.class_))
-        if panel.dots or len(places) == 1:
-            frame.parts += [
-                element(
-                    "circle",
-                    cx=x,
-                    cy=y,
-                    r=2.4,
-                    class_=f"{panel.class_} point",
-                    data_tip=f"{panel.title} at step {count(step)}: {fixed(value, 4)}",
-                )
-                for (x, y), (step, value) in zip(places, points, strict=True)
-            ]
+        frame.parts += [
+            element(
+                "circle",
+                cx=x,
+                cy=y,
+                r=2.4,
+                class_=f"{panel.class_} point",
+                data_tip=f"{panel.title} at step {count(step)}: {compact(value, 4)}",
+            )
+            for (x, y), (step, value) in zip(places, points, strict=True)
+        ]
     _mark(frame, panel, up, top - 6)
 
 
@@ -174,7 +172,9 @@ def _describe(panels: Sequence[Panel], bands: Sequence[Band], best_step: int | N
     sentences = [f"Stages: {', '.join(f'{b.name} to step {b.last_step}' for b in bands)}."]
     for panel in panels:
         values = [p.value for p in panel.points if p.value is not None]
-        sentences.append(f"{panel.title}: from {fixed(values[0], 4)} to {fixed(values[-1], 4)}.")
+        sentences.append(
+            f"{panel.title}: from {compact(values[0], 4)} to {compact(values[-1], 4)}."
+        )
     if best_step is not None:
         sentences.append(f"Best on validation at step {best_step}.")
     return " ".join(sentences)
