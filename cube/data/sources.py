@@ -10,7 +10,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cube.errors import DataError
@@ -88,7 +88,14 @@ def find_files(sources: list[str | Path], wanted_format: str = "auto") -> Found:
                 raise DataError(f"No data file matches {path}. {_known()}")
         else:
             _take_named(path, wanted_format, found)
+    found.files = [replace(file, label=_readable(file.label)) for file in found.files]
+    found.skipped = [{**entry, "file": _readable(entry["file"])} for entry in found.skipped]
     return found
+
+
+def _readable(name: str) -> str:
+    """Return a file's name as text, with bytes that are not UTF-8 written out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def spool_stdin(folder: Path, wanted_format: str, max_bytes: int) -> SourceFile:

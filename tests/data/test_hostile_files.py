@@ -15,7 +15,7 @@ from cube.config import DataConfig
 from cube.data import corpus as corpus_module
 from cube.data.sources import find_files
 from cube.errors import DataError
-from tests.data.helpers import ingest, run_command
+from tests.data.helpers import ingest, quarantine_of, run_command
 
 LINE = json.dumps({"question": "a", "answer": "b"}) + "\n"
 
@@ -137,6 +137,18 @@ def test_a_folder_passes_over_what_is_no_data_and_says_so(tmp_path):
     skipped = {entry["file"]: entry["reason"] for entry in corpus.manifest["skipped"]}
     assert skipped.keys() == {"pipe.jsonl", "zero.jsonl", "gone.jsonl", "sub/up", "self.jsonl"}
     assert "already read" in skipped["sub/up"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
+def test_names_that_are_not_utf_8_are_written_out(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.jsonl")).write_text(LINE + '{"question": "c"}\n')
+    (folder / os.fsdecode(b"\xff.doc")).touch()
+    corpus = ingest(tmp_path, folder)
+    assert [source["file"] for source in corpus.manifest["sources"]] == ["caf\\xe9.jsonl"]
+    assert [entry["file"] for entry in corpus.manifest["skipped"]] == ["\\xff.doc"]
+    assert [row["file"] for row in quarantine_of(corpus)] == ["caf\\xe9.jsonl"]
 
 
 def test_links_that_lead_nowhere_or_in_circles(tmp_path, capsys):
