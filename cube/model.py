@@ -9,7 +9,6 @@ reference.npy       a sample of training questions, for drift and novelty
 confidence.json     when to trust an answer (absent with too few validation questions)
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from cube.evaluation.experiment import Centre
 from cube.lattice.core import Cube
 from cube.lattice.keys import Keys
 from cube.lattice.memory import Shares
-from cube.teacher.encoder import Teacher
+from cube.teacher.encoder import Teacher, from_anywhere
 
 FORMAT = 3
 REFERENCE_ROWS = 4_096
@@ -132,13 +131,13 @@ def save_model(
         "shape": list(cube.reshaper.shape),
         "parameters": cube.num_parameters,
         "core": cube.config.model_dump(mode="json"),
-        "teacher": teacher.config.model_dump(mode="json") if teacher else None,
+        "teacher": from_anywhere(teacher.config).model_dump(mode="json") if teacher else None,
         "fingerprints": teacher.fingerprints if teacher else None,
         "trained_on": trained_on,
     }
     weights = {name: value.cpu().contiguous() for name, value in cube.state_dict().items()}
     means = {"question": centre.question, "answer": centre.answer}
-    with storage.atomic_folder(folder) as temporary:
+    with storage.atomic_folder(folder, replace=True) as temporary:
         storage.write_bytes(temporary / "model.safetensors", dump_weights(weights))
         storage.write_bytes(temporary / "centring.safetensors", save(means))
         storage.write_json(temporary / "config.json", config)
@@ -151,10 +150,6 @@ def save_model(
             texts, vectors = bank
             pq.write_table(pa.table({"text": texts}), temporary / "bank" / "texts.parquet")
             np.save(temporary / "bank" / "vectors.npy", vectors)
-        aside = Path(f"{temporary}.old")
-        if folder.exists():
-            folder.rename(aside)
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def check_replaceable(folder: Path) -> None:

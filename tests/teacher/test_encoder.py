@@ -7,7 +7,7 @@ import pytest
 
 from cube.config import TeacherConfig
 from cube.errors import TeacherError
-from cube.teacher.encoder import Teacher, find_weights
+from cube.teacher.encoder import Teacher, find_weights, from_anywhere
 
 TEXTS = ["How do I reset my password?", "Is it free?", "Как сбросить пароль?"]
 
@@ -73,6 +73,15 @@ def test_a_local_folder_loads_and_other_weights_have_another_fingerprint(minilm,
     weights.write_bytes(changed)
     other = Teacher(TeacherConfig(model=str(folder)))
     assert other.fingerprint("query") != minilm.fingerprint("query")
+
+
+def test_a_folder_named_relatively_is_found_from_elsewhere(encoder, tmp_path, monkeypatch):
+    monkeypatch.chdir(encoder.parent)
+    kept = from_anywhere(TeacherConfig(model=encoder.name))
+    monkeypatch.chdir(tmp_path)
+    assert find_weights(kept) == encoder
+    packaged = TeacherConfig()
+    assert from_anywhere(packaged) == packaged
 
 
 def test_max_length_cuts(minilm):
