@@ -1,8 +1,8 @@
 """Peak memory and time of a step as the corpus grows.
 
-    python -m benchmarks.memory [--pairs 10000 1000000 5000000] [--steps 150]
+    python -m benchmarks.memory [--pairs 10000 1000000 5000000] [--dimension 384] [--steps 150]
 
-Writes synthetic vectors (float16, 384 dimensions; 7.7 GB for 5 million pairs, deleted afterwards)
+Writes synthetic vectors (float16; 7.7 GB for 5 million pairs at 384 dimensions, deleted afterwards)
 and trains on each size in a process of its own. The peak is VmHWM: mapped pages count.
 """
 
@@ -28,19 +28,18 @@ from cube.peak import peak_rss_bytes
 from cube.training.dataset import make_training_set
 from cube.training.trainer import Trainer
 
-DIMENSION = 384
 VALIDATION_PAIRS = 1_000
 WARM_UP_STEPS = 20
 
 
-def write_vectors(path: Path, rows: int) -> None:
+def write_vectors(path: Path, rows: int, dimension: int) -> None:
     """Write a matrix of distinct rows, a block at a time."""
-    first = np.random.default_rng(0).standard_normal((BLOCK_ROWS, DIMENSION), np.float32)
+    first = np.random.default_rng(0).standard_normal((BLOCK_ROWS, dimension), np.float32)
 
     def block(start: int, stop: int) -> np.ndarray:
         return np.roll(first[: stop - start], start // BLOCK_ROWS, axis=1)
 
-    write_matrix(path, (rows, DIMENSION), np.float16, block)
+    write_matrix(path, (rows, dimension), np.float16, block)
 
 
 def measure(path: Path, steps: int) -> dict:
@@ -87,6 +86,7 @@ def main() -> None:
     """Measure every size and print the table."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--pairs", type=int, nargs="+", default=[10_000, 1_000_000, 5_000_000])
+    parser.add_argument("--dimension", type=int, default=384)
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--out", type=Path, default=Path("var/bench/memory.json"))
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
@@ -99,7 +99,7 @@ def main() -> None:
     try:
         for pairs in options.pairs:
             path = folder / "vectors.npy"
-            write_vectors(path, 2 * pairs)
+            write_vectors(path, 2 * pairs, options.dimension)
             command = [sys.executable, "-m", "benchmarks.memory", "--measure", str(path)]
             command += ["--steps", str(options.steps)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -107,7 +107,8 @@ def main() -> None:
     finally:
         shutil.rmtree(folder)
     storage.write_json(options.out, results)
-    table = Table(title=f"Training on vectors on disk, {DIMENSION} dimensions, float16")
+    title = f"Training on vectors on disk, {options.dimension} dimensions, float16"
+    table = Table(title=title)
     for column in ("pairs", "file GB", "peak GB", "step ms", "of the processor"):
         table.add_column(column, justify="right")
     for row in results:

@@ -91,7 +91,7 @@ class CoreConfig(Section):
         default=400_000,
         ge=0,
         description="most training pairs to remember beside the core, used only where validation "
-        "gains by it; 0: none",
+        "gains by it, and no more than 640 MB of them; 0: none",
     )
     whitening: bool = Field(
         default=True,

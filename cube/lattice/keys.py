@@ -55,18 +55,21 @@ class Keys(nn.Module):
     ) -> tuple[Float[Tensor, "batch k"], Int[Tensor, "batch k"]]:
         """Return cosine and row of the nearest keys, nearest first; k is at most their number."""
         count = min(count, len(self))
-        questions = normalize(x_BD, dim=-1).split(_BLOCK_ROWS)
-        best: list[tuple[Tensor, Tensor]] = []
+        questions = normalize(x_BD, dim=-1)
+        # Written in place: small results kept between large blocks would leave holes in memory.
+        similarity = questions.new_full((len(questions), count), -torch.inf)
+        rows = torch.zeros_like(similarity, dtype=torch.int64)
         for start in range(0, len(self), _BLOCK_KEYS):
             here = slice(start, start + _BLOCK_KEYS)
             block, steps = self.numbers[here].to(x_BD.dtype).T, self.steps[here]
-            size = min(count, len(steps))
-            found = [(some @ block).mul_(steps).topk(size, dim=-1) for some in questions]
-            similarity = torch.cat([f.values for f in found])
-            best.append((similarity, torch.cat([f.indices for f in found]) + start))
-        similarity, rows = (torch.cat(parts, dim=-1) for parts in zip(*best, strict=True))
-        first = similarity.topk(count, dim=-1)
-        return first.values, rows.gather(-1, first.indices)
+            for first in range(0, len(questions), _BLOCK_ROWS):
+                some = slice(first, first + _BLOCK_ROWS)
+                found = (questions[some] @ block).mul_(steps).topk(min(count, len(steps)), dim=-1)
+                known = torch.cat([similarity[some], found.values], dim=-1)
+                best = known.topk(count, dim=-1)
+                known_rows = torch.cat([rows[some], found.indices + start], dim=-1)
+                similarity[some], rows[some] = best.values, known_rows.gather(-1, best.indices)
+        return similarity, rows
 
     def weighted_sum(
         self, weights_BK: Float[Tensor, "batch k"], rows_BK: Int[Tensor, "batch k"]

@@ -34,6 +34,7 @@ FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation question
 WHITENINGS = (0.1, 0.2, 0.3, 0.4, 0.5)
 CALIBRATION_QUESTIONS = 5_000  # more than while training: seeds should come to the same choice
 _GATHERED = 8_192  # rows
+_MOST_BYTES = 640_000_000  # of a memory, a byte a number: 400,000 pairs of 800 dimensions
 _MOST_ROUNDS = 4  # a setting may be worth more once others are chosen
 
 
@@ -137,6 +138,7 @@ def _whitenings(chosen: _Setting) -> Iterator[_Setting]:
 def _remember(data: TrainingSet, limit: int, config: TrainingConfig) -> Memory | None:
     if limit == 0:
         return None
+    limit = min(limit, _MOST_BYTES // (2 * data.dimension))
     kept = np.random.default_rng(config.seed).permutation(data.num_pairs)[:limit]
     questions, answers = np.unique(np.stack([data.questions[kept], data.answers[kept]]), axis=1)
     distinct, answer_of = np.unique(answers, return_inverse=True)

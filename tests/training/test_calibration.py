@@ -7,6 +7,7 @@ import torch
 from cube.config import CoreConfig, TrainingConfig
 from cube.data.splits import Split
 from cube.lattice.core import Cube
+from cube.training import calibration
 from cube.training.calibration import Calibration, calibrate
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.validation import Validation
@@ -126,6 +127,11 @@ def test_no_more_is_remembered_than_the_config_allows(limit):
     data = data_of(np.arange(TOPICS))
     cube = Cube(DIMENSION, CoreConfig(memory_pairs=limit))
     assert calibrated(cube, data).memory_pairs <= limit
+
+
+def test_no_more_is_remembered_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(calibration, "_MOST_BYTES", 2 * DIMENSION * 200)
+    assert calibrated(cube_of(0.0), data_of(np.arange(TOPICS))).memory_pairs == 200
 
 
 def noisy_data(loud: bool) -> TrainingSet:
