@@ -16,7 +16,7 @@ import numpy as np
 
 from cube import storage
 from cube.config import DriftConfig, TeacherConfig
-from cube.drift.samples import Sample, sampled
+from cube.drift.samples import Sample, part_of
 from cube.teacher.encoder import Teacher
 from tasks.drift import compare
 
@@ -92,7 +92,7 @@ def _compared(what: str, current: Sample, reference: Sample, expected: int = 1) 
 
 def _found(current: Sample, reference: Sample) -> set[str]:
     config = DriftConfig()
-    now, before = (sampled(sample, config.max_rows) for sample in (current, reference))
+    now, before = (part_of(sample, config.max_rows) for sample in (current, reference))
     return {j.method for j in compare(now, before, config) if j.drifted}
 
 

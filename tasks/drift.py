@@ -132,9 +132,9 @@ def _judge(
     reference: "Sample",
     against: str,
 ) -> dict[str, Any]:
-    from cube.drift.samples import quality, sampled
+    from cube.drift.samples import part_of, quality
 
-    current, reference = (sampled(s, config.drift.max_rows) for s in (current, reference))
+    current, reference = (part_of(s, config.drift.max_rows) for s in (current, reference))
     judgements = compare(current, reference, config.drift)
     if fall := quality(config, champion, current):
         judgements.append(fall)

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Int8, UInt64
 
 from cube.config import SplitConfig
+from cube.sampling import sampled
 
 
 class Split(IntEnum):
@@ -88,12 +89,8 @@ def slice_pairs(
         held_out & is_dialogue,
     )
     return {
-        name: _sampled(np.flatnonzero(mask), most) for name, mask in zip(SLICES, masks, strict=True)
+        name: sampled(np.flatnonzero(mask), most) for name, mask in zip(SLICES, masks, strict=True)
     }
-
-
-def _sampled(pairs: np.ndarray, most: int) -> np.ndarray:
-    return np.sort(np.random.default_rng(0).permutation(pairs)[:most])
 
 
 def _anchored(

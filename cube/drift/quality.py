@@ -15,6 +15,7 @@ from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import RetrievalTask, first_right_ranks, reciprocal_ranks
 from cube.lattice.core import Cube
+from cube.sampling import sampled
 
 SPLITS = 200
 _SMALLEST = 0.05  # of MRR@10
@@ -68,8 +69,7 @@ def _among(
 
     An answer that is in the bank already (the same vector) is right there, too.
     """
-    rows = np.random.default_rng(0).permutation(known.bank)[:_MOST_ANSWERS]
-    bank = known.gather(np.sort(rows))
+    bank = known.gather(sampled(known.bank, _MOST_ANSWERS))
     answers, answer_of = np.unique(
         np.concatenate([bank, recent.answers]), axis=0, return_inverse=True
     )

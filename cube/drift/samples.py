@@ -6,12 +6,12 @@ import numpy as np
 
 from cube.config import Config
 from cube.data.corpus import Corpus
-from cube.data.splits import Split
 from cube.drift.judgement import Judgement
 from cube.drift.quality import Answered, judge_quality
 from cube.model import REFERENCE_ROWS, SavedCube, load_model
 from cube.registry import Registry
 from cube.runs import Run
+from cube.sampling import sampled
 from cube.teacher.vectors import Vectors
 
 
@@ -54,8 +54,7 @@ def reference_questions(config: Config, champion: SavedCube | None, run: Run | N
         assert champion is not None
         return Sample(champion.reference())
     experiment = trained.experiment
-    questions = np.unique(experiment.questions[experiment.splits == Split.TRAIN])
-    rows = np.sort(np.random.default_rng(0).permutation(questions)[:REFERENCE_ROWS])
+    rows = experiment.reference_rows(REFERENCE_ROWS)
     return Sample(experiment.gather(rows), trained.corpus.texts(rows))
 
 
@@ -76,8 +75,8 @@ def quality(config: Config, champion: SavedCube | None, current: Sample) -> Judg
     return judge_quality(champion.cube, recent, run.experiment, config.drift.deviations)
 
 
-def sampled(sample: Sample, most: int) -> Sample:
+def part_of(sample: Sample, most: int) -> Sample:
     """Return at most so many of a sample's questions, the same ones every time."""
-    rows = np.sort(np.random.default_rng(0).permutation(len(sample.vectors))[:most])
+    rows = sampled(len(sample.vectors), most)
     texts = [sample.texts[row] for row in rows] if sample.texts else []
     return Sample(sample.vectors[rows], texts, sample.pairs)

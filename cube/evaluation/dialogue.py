@@ -13,6 +13,7 @@ from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import TIE, reciprocal_ranks, search
 from cube.evaluation.significance import paired_bootstrap
+from cube.sampling import sampled
 
 EncodeTurns = Callable[[list[list[int]]], np.ndarray]
 _MOST_TURNS = 500
@@ -99,7 +100,7 @@ def context_ablation(
     pairs = test_turns(experiment)
     pairs = pairs[[len(experiment.context[pair]) > 1 for pair in pairs]]
     pairs = pairs[np.unique(experiment.questions[pairs], return_index=True)[1]]
-    pairs = np.sort(np.random.default_rng(0).permutation(pairs)[:_MOST_TURNS])
+    pairs = sampled(pairs, _MOST_TURNS)
     pairs = pairs[np.argsort(experiment.questions[pairs], kind="stable")]
     donors = _another_dialogue(experiment.dialogues[pairs])
     if donors is None:

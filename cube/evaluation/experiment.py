@@ -12,6 +12,7 @@ from cube.config import Config
 from cube.data.corpus import Corpus
 from cube.data.splits import Split, slice_pairs
 from cube.evaluation.ranking import RetrievalTask, Rows
+from cube.sampling import sampled
 from cube.teacher.vectors import Vectors
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.gathering import gather_rows
@@ -97,10 +98,12 @@ class Experiment:
         return Rows(self.vectors, self.bank)
 
     def reference_questions(self, count: int) -> Float[np.ndarray, "n dim"]:
+        """Return the vectors of `reference_rows`."""
+        return self.gather(self.reference_rows(count))
+
+    def reference_rows(self, count: int) -> Int[np.ndarray, " n"]:
         """Return a sample of the training questions, the same every time."""
-        questions = np.unique(self.questions[self.splits == Split.TRAIN])
-        keep = np.random.default_rng(0).permutation(len(questions))[:count]
-        return self.gather(questions[np.sort(keep)])
+        return sampled(np.unique(self.questions[self.splits == Split.TRAIN]), count)
 
     def task(self, slice_name: str) -> RetrievalTask:
         """Retrieval of a slice's questions among all answers."""

@@ -10,6 +10,7 @@ import numpy as np
 from cube.evaluation.evaluate import Judged
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
+from cube.sampling import sampled
 
 SAME_ANSWER = 0.9  # centred cosine of two answers that say nearly the same
 _DEEP, _ENOUGH = 10, 20  # a failure is a rank beyond 10, or beyond 1 where those are few
@@ -33,14 +34,13 @@ def failures(judged: Judged, experiment: Experiment, texts: Texts) -> dict[str, 
     ranks = judged.scores[judged.headline]["cube"].ranks
     beyond = _DEEP if (ranks > _DEEP).sum() >= _ENOUGH else 1
     failed = np.flatnonzero(ranks > beyond)
-    drawn = np.random.default_rng(0).permutation(failed)[:_MOST_FAILURES]
     wrong_labels = _wrong_labels(judged, experiment, texts)
     unanswerable = _unanswerable(judged, texts)
     return {
         "beyond": beyond,
         "count": len(failed),
         "share": len(failed) / len(ranks),
-        "clusters": _clusters(judged, experiment, np.sort(drawn), texts),
+        "clusters": _clusters(judged, experiment, sampled(failed, _MOST_FAILURES), texts),
         "likely_wrong_labels": wrong_labels[:_MOST_SHOWN],
         "num_likely_wrong_labels": len(wrong_labels),
         "unanswerable": unanswerable[:_MOST_SHOWN],

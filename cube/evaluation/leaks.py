@@ -14,6 +14,7 @@ from cube.data.splits import Split
 from cube.errors import DataError
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
+from cube.sampling import sampled
 
 NEAR_COPY = 0.999  # cosine: further apart than rounding, nearer than two ways to ask
 _MOST_CHECKED = 2_000  # test pairs, drawn at random
@@ -49,7 +50,7 @@ def find_leaks(experiment: Experiment, seed: int = 0) -> Leaks:
     """
     slices = [p for name, p in experiment.slices.items() if name != "dialogue_turns"]
     pairs = np.concatenate([np.array([], np.int64), *slices])
-    pairs = np.sort(np.random.default_rng(seed).permutation(pairs)[:_MOST_CHECKED])
+    pairs = sampled(pairs, _MOST_CHECKED, seed)
     training = np.flatnonzero(experiment.splits == Split.TRAIN)
     questions = normalized(experiment.gather(experiment.questions[pairs]))
     answers = normalized(experiment.gather(experiment.answers[pairs]))

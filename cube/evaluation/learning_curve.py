@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cube.evaluation.significance import Interval, paired_bootstrap
+from cube.sampling import sampled
 from cube.training.dataset import TrainingSet
 
 SHARES = (0.25, 0.5)
@@ -61,6 +62,5 @@ def learning_curve(
 
 def part(data: TrainingSet, share: float, seed: int) -> TrainingSet:
     """Return a share of the training pairs; smaller parts lie within larger ones."""
-    order = np.random.default_rng(seed).permutation(data.num_pairs)
-    kept = np.sort(order[: max(1, round(data.num_pairs * share))])
+    kept = sampled(data.num_pairs, max(1, round(data.num_pairs * share)), seed)
     return replace(data, questions=data.questions[kept], answers=data.answers[kept])

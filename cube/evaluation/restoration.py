@@ -10,6 +10,7 @@ from cube.config import TrainingConfig
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
 from cube.lattice.core import Cube
+from cube.sampling import sampled
 from cube.training.objectives import corrupt
 
 _MAX_ROWS = 2_000
@@ -27,8 +28,7 @@ def restoration(
     vectors.
     """
     pairs = np.concatenate(list(experiment.slices.values()))
-    rows = np.unique(experiment.questions[pairs])
-    rows = np.sort(np.random.default_rng(0).permutation(rows)[:_MAX_ROWS])
+    rows = sampled(np.unique(experiment.questions[pairs]), _MAX_ROWS)
     clean = experiment.gather(rows)
     generator = torch.Generator().manual_seed(config.seed)
     noise = (config.noise, config.dropped_dimensions)
@@ -61,7 +61,7 @@ def _best_linear_map(experiment: Experiment, noise: tuple[float, float], seed: i
     generator = torch.Generator().manual_seed(seed + 1)
     gram = np.zeros((data.dimension, data.dimension))
     cross = np.zeros_like(gram)
-    rows = np.sort(np.random.default_rng(seed).permutation(data.texts)[:_MAX_TRAINING_ROWS])
+    rows = sampled(data.texts, _MAX_TRAINING_ROWS, seed)
     for block in np.array_split(rows, 1 + len(rows) // _MAX_ROWS):
         clean = normalized(data.gather(block))
         noisy = corrupt(torch.from_numpy(clean), *noise, generator).numpy()

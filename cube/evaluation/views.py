@@ -9,6 +9,7 @@ from cube.evaluation.evaluate import Judged
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
 from cube.lattice.core import Cube
+from cube.sampling import sampled
 
 _MOST_POINTS = 300
 _MOST_ROWS = 2_000
@@ -27,7 +28,7 @@ def embedding_map(
     """
     scores = judged.scores[judged.headline]
     task = scores["cube"].task
-    chosen = np.sort(np.random.default_rng(0).permutation(len(task))[:_MOST_POINTS])
+    chosen = sampled(len(task), _MOST_POINTS)
     questions = experiment.gather(task.questions[chosen])
     answers = experiment.gather(task.bank[task.right[task.bounds[chosen]]])
     clouds = np.stack([normalized(questions), cube.apply_to(questions), normalized(answers)])

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cube.sampling import sampled
+
 _MOST_ANSWERS = 8_192  # enough for a covariance
 _LEAST_VARIANCE = 1e-6  # of vectors of length 1: below it they are all equal
 _LEAST_VALUE = 1e-6  # of an eigenvalue relative to their mean
@@ -39,9 +41,9 @@ class Spectrum:
         """
         from sklearn.covariance import ledoit_wolf
 
-        chosen = np.random.default_rng(0).permutation(len(answers))[:_MOST_ANSWERS]
+        chosen = sampled(len(answers), _MOST_ANSWERS)
         vectors = nn.functional.normalize(
-            torch.from_numpy(np.asarray(answers[np.sort(chosen)], np.float32)), dim=-1
+            torch.from_numpy(np.asarray(answers[chosen], np.float32)), dim=-1
         )
         dimension = vectors.shape[1]
         self.values, self.basis = torch.ones(dimension).double(), torch.eye(dimension).double()

@@ -23,6 +23,7 @@ from cube.lattice.core import Cube
 from cube.lattice.keys import Keys
 from cube.lattice.memory import NOTHING, Memory, Shares
 from cube.lattice.whitening import Spectrum, Whitening
+from cube.sampling import sampled
 from cube.training.dataset import TrainingSet
 from cube.training.validation import Validation
 
@@ -139,7 +140,7 @@ def _remember(data: TrainingSet, limit: int, config: TrainingConfig) -> Memory |
     if limit == 0:
         return None
     limit = min(limit, _MOST_BYTES // (2 * data.dimension))
-    kept = np.random.default_rng(config.seed).permutation(data.num_pairs)[:limit]
+    kept = sampled(data.num_pairs, limit, config.seed)
     questions, answers = np.unique(np.stack([data.questions[kept], data.answers[kept]]), axis=1)
     distinct, answer_of = np.unique(answers, return_inverse=True)
     memory = Memory(_keys(data, questions), _keys(data, distinct), torch.from_numpy(answer_of))

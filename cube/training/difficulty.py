@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cube.evaluation.metrics import normalized
+from cube.sampling import sampled
 from cube.training.dataset import TrainingSet
 
 _BLOCK_ROWS = 2_048
@@ -22,9 +23,7 @@ def easiest_first(
     """
     bank = None
     if difficulty == "rank":
-        distinct = np.unique(data.answers)
-        sample = np.random.default_rng(seed).permutation(len(distinct))[:_BANK]
-        bank = normalized(data.gather(np.sort(distinct[sample])))
+        bank = normalized(data.gather(sampled(np.unique(data.answers), _BANK, seed)))
     ranks, similarities = _measure(data, bank)
     return np.lexsort((-similarities, ranks))
 
