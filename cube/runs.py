@@ -8,7 +8,6 @@ runs/<run id>/
     evaluation.json, validation/, drift/, report/index.html
 """
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -142,7 +141,4 @@ def made_of(config: Config, corpus: Corpus, vectors: Vectors) -> dict[str, Any]:
 
 def read_metrics(run: Run) -> list[dict[str, Any]]:
     """Return the events of a run's metrics.jsonl, none if it has not begun to train."""
-    path = run.folder / "metrics.jsonl"
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return storage.read_json_lines(run.folder / "metrics.jsonl")

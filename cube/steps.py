@@ -16,24 +16,13 @@ from cube.data.splits import Split
 from cube.errors import DataError, GateError
 from cube.evaluation.schema import FORMAT
 from cube.registry import Registry, judgement_of
-from cube.runs import Run, open_run, read_metrics
+from cube.runs import Run, open_run
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import Progress, Vectors, embed_corpus
 from cube.training.sampler import steps_per_epoch
 
 if TYPE_CHECKING:
     from cube.training.trainer import OnEvent
-
-__all__ = [
-    "embed",
-    "evaluate",
-    "ingest",
-    "publish",
-    "read_metrics",
-    "start_run",
-    "train",
-    "training_budget",
-]
 
 logger = logging.getLogger(__name__)
 

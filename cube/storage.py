@@ -70,6 +70,13 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def read_json_lines(path: Path) -> list[Any]:
+    """Read a JSON Lines file; one that is not there has no lines."""
+    # Not splitlines: a text may hold separators that are line ends to Unicode and not to JSON.
+    lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
+    return [json.loads(line) for line in lines if line]
+
+
 @contextmanager
 def atomic_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary folder that becomes `folder` when the block ends well.

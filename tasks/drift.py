@@ -172,8 +172,7 @@ def _show(
     home = config.home / "drift" / config.name
     home.mkdir(parents=True, exist_ok=True)
     path = home / "history.jsonl"
-    lines = path.read_text("utf-8").splitlines()[-_SHOWN_HISTORY:] if path.is_file() else []
-    history = [json.loads(line) for line in lines]
+    history = storage.read_json_lines(path)[-_SHOWN_HISTORY:]
     at = datetime.now(UTC)
     snapshot = snapshot_of(judgements, current.vectors, reference.vectors, history, at)
     save_page(snapshot, folder / PAGE)

@@ -9,6 +9,7 @@ import pytest
 from cube import steps
 from cube.cli import main
 from cube.config import dump_config
+from cube.runs import read_metrics
 from cube.training.trainer import Trainer
 
 
@@ -106,8 +107,8 @@ def test_an_extended_run_begins_where_the_other_ended(settings):
     after = steps.train(extended)
     assert (before["steps"], after["steps"]) == (20, 35)
     assert [stage["steps"] for stage in after["stages"]] == [10, 25]
-    events = steps.read_metrics(extended)
-    assert events[: len(steps.read_metrics(run))] == steps.read_metrics(run)
+    events = read_metrics(extended)
+    assert events[: len(read_metrics(run))] == read_metrics(run)
     assert {"event": "extended", "step": 20, "run": run.run_id} in events
     taken = [e["step"] for e in events if e["event"] == "validation"]
     assert taken == [5, 10, 15, 20, 25, 30, 35]

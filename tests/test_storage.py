@@ -76,3 +76,10 @@ def test_a_folder_is_replaced_or_stays(tmp_path, monkeypatch):
         build()
     assert (folder / "a").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_json_lines_end_at_line_feeds_alone(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    assert storage.read_json_lines(path) == []
+    path.write_text('"a\u2028b"\n{"c": 1}\n', encoding="utf-8")
+    assert storage.read_json_lines(path) == ["a\u2028b", {"c": 1}]

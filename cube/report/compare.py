@@ -14,7 +14,7 @@ from cube.report.figures.lines import Axes, Series, line_figure
 from cube.report.numbers import compact, count, signed, with_unit
 from cube.report.page import render_page
 from cube.report.render import REPORT
-from cube.runs import Run
+from cube.runs import Run, read_metrics
 
 MOST_RUNS = 8
 _COLUMNS = ("hit@1", "hit@10", "centred_cosine")
@@ -142,12 +142,8 @@ def _difference(interval: dict[str, float], limit: float) -> dict[str, Any]:
 
 
 def _curves(runs: Sequence[Run]) -> list[tuple[str, Any]]:
-    from cube.steps import read_metrics
-
     events = [
         [event for event in read_metrics(run) if event["event"] in ("start", "validation")]
-        if (run.folder / "metrics.jsonl").is_file()
-        else []
         for run in runs
     ]
     measures = (
