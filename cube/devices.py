@@ -5,7 +5,7 @@ from functools import cache
 
 import torch
 
-from cube.errors import ConfigError
+from cube.errors import ConfigError, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -20,11 +20,12 @@ def usable_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"device {name!r}: {str(error).splitlines()[0]}") from None
+        raise ConfigError(f"device {name!r}: {first_line(error)}.") from None
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        logger.warning("device %s cannot be used here (%s): the CPU works instead", name, reason)
+        logger.warning(
+            "device %s cannot be used here (%s): the CPU works instead", name, first_line(error)
+        )
         return torch.device("cpu")
     return device

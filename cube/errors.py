@@ -1,6 +1,12 @@
 """Errors a person can act on: what was wrong, where, and what to do next."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what another library says, to stand within a sentence of ours."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200].rstrip(".") if lines else type(error).__name__
+
+
 class CubeError(Exception):
     """Base of every error caused by input, settings or files, never by a bug.
 

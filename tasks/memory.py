@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from cube.config import parse_config
-from cube.errors import ConfigError
+from cube.errors import ConfigError, first_line
 from cube.runs import Run
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def halving(setting: str, size: int, work: Callable[[int], Value]) -> Value:
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
-            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            told = first_line(error)
         # Outside of the block above, so that what the error held is free by now.
         if size == 1:
             raise ConfigError(

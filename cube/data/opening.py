@@ -18,7 +18,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from cube.data.sources import SourceFile
-from cube.errors import DataError
+from cube.errors import DataError, first_line
 
 _BLOCK = 1 << 18
 _FREE_BYTES = 64 * 1024 * 1024  # a decompressed file below this is never called a bomb
@@ -53,7 +53,7 @@ def reading(file: SourceFile) -> Iterator[None]:
     except RecursionError:
         raise DataError(f"Cannot read {file.path}: nested too deeply.") from None
     except BROKEN as error:
-        raise DataError(f"{file.path} is cut off or corrupt ({_first_line(error)}).") from None
+        raise DataError(f"{file.path} is cut off or corrupt ({first_line(error)}).") from None
     except UnicodeDecodeError as error:
         raise DataError(
             f"{file.path} is not {error.encoding} at byte {error.start}: {error.reason}. If it has "
@@ -61,7 +61,7 @@ def reading(file: SourceFile) -> Iterator[None]:
         ) from None
     except OSError as error:
         if error.errno is None:  # raised by a decoder, not by the system
-            raise DataError(f"{file.path} is cut off or corrupt ({_first_line(error)}).") from None
+            raise DataError(f"{file.path} is cut off or corrupt ({first_line(error)}).") from None
         raise DataError(f"Cannot read {file.path}: {error.strerror}.") from None
 
 
@@ -165,8 +165,3 @@ class _Transcoder(io.RawIOBase):
         buffer[:count] = self._ready[:count]
         self._ready = self._ready[count:]
         return count
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

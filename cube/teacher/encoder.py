@@ -15,7 +15,7 @@ from jaxtyping import Float32
 
 from cube import storage
 from cube.config import TeacherConfig
-from cube.errors import TeacherError
+from cube.errors import TeacherError, first_line
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -163,11 +163,10 @@ def _hub_folder(config: TeacherConfig, local: Path) -> Path:
             ignore_patterns=ignored,
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        first_line = str(error).strip().splitlines()[0]
         raise TeacherError(
             f"Teacher {config.model!r} was not found: not the package {PACKAGED_MODEL}, not a "
             f"local folder ({local.absolute()}), not in the hub's cache and not reachable on the "
-            f"hub ({first_line})."
+            f"hub ({first_line(error)})."
         ) from None
     return Path(folder)
 

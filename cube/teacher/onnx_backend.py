@@ -19,7 +19,7 @@ import torch
 
 from cube import storage
 from cube.data.scratch import locked
-from cube.errors import TeacherError
+from cube.errors import TeacherError, first_line
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -72,7 +72,7 @@ def use_onnx(model: "SentenceTransformer", weights_digest: str) -> None:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no base class
         raise TeacherError(
-            f"{path} cannot be read ({_first_line(error)}): delete it, and it is made anew."
+            f"{path} cannot be read ({first_line(error)}): delete it, and it is made anew."
         ) from None
     transformer.model.forward = _forward(session, tuple(inputs))
 
@@ -127,7 +127,7 @@ def _export(transformer: torch.nn.Module, inputs: dict[str, torch.Tensor], path:
             small.replace(path)
     except Exception as error:  # whatever an exporter trips over in a foreign model
         raise TeacherError(
-            f"The teacher cannot be exported to {path}: {_first_line(error)}. Use "
+            f"The teacher cannot be exported to {path}: {first_line(error)}. Use "
             "teacher.backend: torch."
         ) from error
 
@@ -143,7 +143,3 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

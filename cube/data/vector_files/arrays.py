@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cube.errors import DataError
+from cube.errors import DataError, first_line
 
 _FREE_BYTES = 64 * 1024 * 1024
 _MAX_EXPANSION = 200
@@ -25,7 +25,9 @@ def read_npy(path: Path, name: str | None) -> tuple[np.ndarray, None]:
                 raise DataError(f"{path} is not a plain .npy array: it is empty.")
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, SyntaxError) as error:
-        raise DataError(f"{path} is not a plain .npy array ({_short(error)}). {_PICKLED}") from None
+        raise DataError(
+            f"{path} is not a plain .npy array ({first_line(error)}). {_PICKLED}"
+        ) from None
     if not isinstance(matrix, np.ndarray):
         raise DataError(f"{path} is a .npz archive: rename it.")
     return matrix, None
@@ -46,12 +48,13 @@ def read_npz(path: Path, name: str | None) -> tuple[np.ndarray, None]:
         with np.load(path, allow_pickle=False) as arrays:
             return arrays[_choose(path, arrays.files, name)], None
     except (ValueError, EOFError, SyntaxError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise DataError(f"{path} is not a whole .npz archive of plain arrays ({_short(error)}). "
-                        f"{_PICKLED}") from None  # fmt: skip
+        raise DataError(
+            f"{path} is not a whole .npz archive of plain arrays ({first_line(error)}). {_PICKLED}"
+        ) from None
     except Exception as error:  # zlib.error has no public base besides Exception
         if isinstance(error, DataError | OSError) or type(error).__module__ != "zlib":
             raise
-        raise DataError(f"{path} is cut off or corrupt ({_short(error)}).") from None
+        raise DataError(f"{path} is cut off or corrupt ({first_line(error)}).") from None
 
 
 def read_safetensors(path: Path, name: str | None) -> tuple[np.ndarray, None]:
@@ -62,7 +65,7 @@ def read_safetensors(path: Path, name: str | None) -> tuple[np.ndarray, None]:
         with safe_open(path, framework="np") as tensors:
             return tensors.get_tensor(_choose(path, list(tensors.keys()), name)), None
     except (SafetensorError, ValueError, TypeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path} is not a whole safetensors file ({_short(error)}).") from None
+        raise DataError(f"{path} is not a whole safetensors file ({first_line(error)}).") from None
 
 
 def read_torch(path: Path, name: str | None) -> tuple[np.ndarray, None]:
@@ -76,8 +79,8 @@ def read_torch(path: Path, name: str | None) -> tuple[np.ndarray, None]:
     except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, TypeError,
             AttributeError, UnicodeDecodeError) as error:  # fmt: skip
         raise DataError(
-            f"{path} cannot be read as tensors alone ({_short(error)}). Anything else is refused: "
-            "loading it runs code."
+            f"{path} cannot be read as tensors alone ({first_line(error)}). Anything else is "
+            "refused: loading it runs code."
         ) from None
     if isinstance(value, dict):
         tensors = {str(key): v for key, v in value.items() if isinstance(v, torch.Tensor)}
@@ -106,8 +109,3 @@ def _choose(path: Path, names: list[str], wanted: str | None) -> str:
 def _no_name(path: Path, name: str | None) -> None:
     if name is not None:
         raise DataError(f"{path} holds a single array: leave out #{name}.")
-
-
-def _short(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200].rstrip(".") if lines else type(error).__name__

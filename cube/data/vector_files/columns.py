@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cube.errors import DataError
+from cube.errors import DataError, first_line
 
 _BATCH_ROWS = 8_192
 _MAX_BYTES_PER_FILE_BYTE = 200
@@ -39,7 +39,7 @@ def read_parquet(path: Path, name: str | None) -> tuple[np.ndarray, None]:
             matrix[done : done + batch.num_rows] = values.reshape(-1, width)
             done += batch.num_rows
     except pa.ArrowException as error:
-        raise DataError(f"{path} is cut off or corrupt ({str(error).splitlines()[0]}).") from None
+        raise DataError(f"{path} is cut off or corrupt ({first_line(error)}).") from None
     return matrix, None
 
 
