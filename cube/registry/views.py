@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from cube.config.difference import differing_settings
+from cube.differences import differing_settings
 from cube.errors import ModelError
 from cube.registry.store import Registry
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cube import storage
-from cube.config.difference import differing_settings
+from cube.differences import differing_settings
 from cube.errors import DataError
 from cube.evaluation.verdict import SLICE_NAMES
 from cube.report.figures.intervals import interval_axis, interval_plot, shared_limit, wording

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cube.cli import main
-from cube.config.difference import differing_settings
+from cube.differences import differing_settings
 from cube.errors import DataError
 from cube.report.compare import comparison_html
 from cube.report.render import render_report
