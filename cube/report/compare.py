@@ -9,9 +9,9 @@ from cube import storage
 from cube.differences import differing_settings
 from cube.errors import DataError
 from cube.evaluation.verdict import SLICE_NAMES
-from cube.report.figures.intervals import interval_axis, interval_plot, shared_limit, wording
+from cube.report.figures.intervals import interval_axis, interval_cells, shared_limit
 from cube.report.figures.lines import Axes, Series, line_figure
-from cube.report.numbers import compact, count, signed, with_unit
+from cube.report.numbers import compact, count, with_unit
 from cube.report.page import render_page
 from cube.report.render import REPORT
 from cube.runs import Run, read_metrics
@@ -123,22 +123,13 @@ def _slice(
             "mrr": part["scores"]["cube"]["mrr@10"],
             "teacher": part["scores"]["identity"]["mrr@10"],
             "cells": [part["scores"]["cube"][column] for column in _COLUMNS],
-            "gain": _difference(part["cube_minus"]["identity"], limit),
-            "minus_first": _difference(compared["difference"], limit) if compared else None,
+            "gain": interval_cells(part["cube_minus"]["identity"], limit),
+            "minus_first": interval_cells(compared["difference"], limit) if compared else None,
         }
         for kind, run_id, part, compared in known
     ]
     title = SLICE_NAMES[name]
     return {"name": name, "title": title, "rows": rows, "axis": interval_axis(limit)}
-
-
-def _difference(interval: dict[str, float], limit: float) -> dict[str, Any]:
-    return {
-        "difference": signed(interval["difference"]),
-        "ends": f"{signed(interval['low'])} to {signed(interval['high'])}",
-        "wording": wording(interval),
-        "plot": interval_plot(interval, limit),
-    }
 
 
 def _curves(runs: Sequence[Run]) -> list[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """Differences with their intervals as small plots that fit into a table's cell."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from markupsafe import Markup
 
@@ -26,6 +27,16 @@ def wording(interval: dict[str, float]) -> str:
     if interval["high"] < 0:
         return "worse"
     return "unclear"
+
+
+def interval_cells(interval: dict[str, float], limit: float) -> dict[str, Any]:
+    """Return what a row of a table says of an interval: numbers, words and a plot."""
+    return {
+        "difference": signed(interval["difference"]),
+        "ends": f"{signed(interval['low'])} to {signed(interval['high'])}",
+        "wording": wording(interval),
+        "plot": interval_plot(interval, limit),
+    }
 
 
 def interval_plot(interval: dict[str, float], limit: float) -> Markup:

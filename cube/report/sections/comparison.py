@@ -6,9 +6,9 @@ from typing import Any
 
 from cube.evaluation.verdict import SLICE_NAMES
 from cube.report.figures.histograms import similarity_figure
-from cube.report.figures.intervals import interval_axis, interval_plot, shared_limit, wording
+from cube.report.figures.intervals import interval_axis, interval_cells, shared_limit
 from cube.report.maps import kind
-from cube.report.numbers import fixed, percent, signed
+from cube.report.numbers import fixed, percent
 
 _EXPLAINED = {
     "new_wordings": "The answers were in training, these questions were not. The daily case of an "
@@ -117,7 +117,7 @@ def _slice(evaluation: dict[str, Any], name: str) -> dict[str, Any]:
             "bar": round(100 * scores[system]["mrr@10"] / best, 1) if best else 0,
             "cells": _cells(columns, scores[system], main=True),
             "more": _cells(columns, scores[system], main=False),
-            "minus": _difference(intervals.get(system), limit),
+            "minus": interval_cells(intervals[system], limit) if system in intervals else None,
         }
         for system in order
     ]
@@ -142,14 +142,3 @@ def _cells(columns: Sequence[Column], scores: dict[str, float | None], main: boo
     """Write scores; what a system has no vectors for, such as a cosine of BM25, is a dash."""
     values = [(column, scores.get(column.key)) for column in columns if column.main == main]
     return ["–" if value is None else column.write(value) for column, value in values]
-
-
-def _difference(interval: dict[str, float] | None, limit: float) -> dict[str, Any] | None:
-    if interval is None:
-        return None
-    return {
-        "difference": signed(interval["difference"]),
-        "ends": f"{signed(interval['low'])} to {signed(interval['high'])}",
-        "wording": wording(interval),
-        "plot": interval_plot(interval, limit),
-    }

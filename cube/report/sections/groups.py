@@ -4,8 +4,7 @@ from itertools import groupby
 from typing import Any
 
 from cube.evaluation.verdict import SLICE_NAMES
-from cube.report.figures.intervals import interval_axis, interval_plot, shared_limit, wording
-from cube.report.numbers import signed
+from cube.report.figures.intervals import interval_axis, interval_cells, shared_limit
 
 _BY = {
     "source": "Source",
@@ -38,11 +37,7 @@ def _table(name: str, part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(group: dict[str, Any], limit: float) -> dict[str, Any]:
-    interval = group["cube_minus_identity"]
-    return {
-        **group,
-        "difference": signed(interval["difference"]),
-        "ends": f"{signed(interval['low'])} to {signed(interval['high'])}",
-        "wording": wording(interval) if group["judged"] else "too few to judge",
-        "plot": interval_plot(interval, limit),
-    }
+    cells = interval_cells(group["cube_minus_identity"], limit)
+    if not group["judged"]:
+        cells["wording"] = "too few to judge"
+    return {**group, **cells}
