@@ -4,7 +4,6 @@ Exit codes: 0 fine, 1 a gate or validation said no, 2 bad input or usage, 70 a b
 was told to stop and goes on when the command is given again, 130 interrupted elsewhere.
 """
 
-import json
 import logging
 import os
 import sys
@@ -16,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from cube import __version__
 from cube.commands import cache, data, models, report, train
-from cube.commands.options import ConfigFile, Overrides
+from cube.commands.options import AsJson, ConfigFile, Overrides, print_json
 from cube.errors import CubeError, DataError, GateError
 
 BAD_INPUT = 2
@@ -132,7 +131,7 @@ def evaluate(
     model: Path,
     queries: Path,
     answers: Path,
-    as_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
+    as_json: AsJson = False,
     config: ConfigFile = None,
     overrides: Overrides = None,
 ) -> int:
@@ -145,7 +144,6 @@ def evaluate(
         model: model folder.
         queries: matrix (pairs, dimensions) as .npy, .npz, .safetensors, .pt, .parquet, .vec …
         answers: matrix of the same shape.
-        as_json: print all numbers as JSON instead of a table.
     """
     from cube.config import load_config
     from cube.fit import evaluate_vectors, read_vectors
@@ -156,7 +154,7 @@ def evaluate(
     saved = load_model(model)
     values = evaluate_vectors(saved, read_vectors(queries), read_vectors(answers), settings)
     if as_json:
-        sys.stdout.write(json.dumps(values, indent=2) + "\n")
+        print_json(values)
     else:
         print_evaluation(values)
     return 0 if values["verdict"]["promote"] else GateError.exit_code

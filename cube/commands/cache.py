@@ -1,19 +1,16 @@
 """`cube cache`: look after the files that keep every vector ever encoded."""
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from cube.commands.options import ConfigFile, Overrides
+from cube.commands.options import AsJson, ConfigFile, Overrides, print_json
 
 DAMAGED = 1
 
 app = App(name="cache", help="Look after the embedding cache.")
-
-AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 
 
 @app.command
@@ -25,7 +22,7 @@ def stats(
 
     values = all_stats(_folder(config, overrides))
     if as_json:
-        _print_json(values)
+        print_json(values)
         return
     for value in values:
         rate = "" if value["hit_rate"] is None else f", {value['hit_rate']:.1%} of look-ups hit"
@@ -56,7 +53,7 @@ def verify(
 
     values = verify_all(_folder(config, overrides))
     if as_json:
-        _print_json(values)
+        print_json(values)
     else:
         for value in values:
             state = "whole" if value["whole"] else f"{value['damaged']:,} damaged vectors deleted"
@@ -84,7 +81,7 @@ def prune(
 
     value = prune_all(load_config(config, overrides).home, dry_run)
     if as_json:
-        _print_json(value)
+        print_json(value)
         return
     verb = "Would delete" if dry_run else "Deleted"
     sys.stdout.write(
@@ -112,7 +109,3 @@ def _folder(config: Path | None, overrides: list[str] | None) -> Path:
     from cube.config import load_config
 
     return load_config(config, overrides).home / "cache"
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")

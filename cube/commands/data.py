@@ -1,13 +1,12 @@
 """`cube ingest` and `cube embed`: from files to a corpus, from a corpus to vectors."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from cube.commands.options import ConfigFile, Overrides
+from cube.commands.options import ConfigFile, Overrides, print_json
 from cube.errors import ConfigError
 
 
@@ -36,7 +35,7 @@ def ingest(
     if explain:
         sys.stdout.write(explain_manifest(corpus.manifest))
     else:
-        sys.stdout.write(json.dumps(corpus.manifest, indent=2, ensure_ascii=False) + "\n")
+        print_json(corpus.manifest)
     sys.stdout.write(f"Corpus: {corpus.folder}\n")
 
 
@@ -47,6 +46,6 @@ def embed(*, config: ConfigFile = None, overrides: Overrides = None) -> None:
 
     settings = load_config(config, overrides)
     vectors = steps.embed(settings, steps.ingest(settings))
-    sys.stdout.write(json.dumps(vectors.manifest, indent=2) + "\n")
+    print_json(vectors.manifest)
     sys.stdout.write(f"This run: {vectors.hits} hits, {vectors.misses} misses\n")
     sys.stdout.write(f"Vectors: {vectors.folder}\n")

@@ -1,21 +1,19 @@
 """`cube models`: the versions of a model, and which of them serves."""
 
 import getpass
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from cube.commands.options import ConfigFile, Overrides
+from cube.commands.options import AsJson, ConfigFile, Overrides, print_json
 
 if TYPE_CHECKING:
     from cube.registry import Registry
 
 app = App(name="models", help="Look at the versions of a model and choose the one that serves.")
 
-AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 By = Annotated[str, Parameter(help="who decides; goes into the history")]
 Why = Annotated[str, Parameter(help="the reason; goes into the history")]
 
@@ -30,7 +28,7 @@ def list_versions(
 
     versions = overview(_registry(config, overrides))
     if as_json:
-        _print_json(versions)
+        print_json(versions)
     elif versions:
         print_versions(versions)
     else:
@@ -55,7 +53,7 @@ def show(
 
     known = details(_registry(config, overrides), version)
     if as_json:
-        _print_json(known)
+        print_json(known)
     else:
         print_version(known)
 
@@ -123,7 +121,7 @@ def diff(
 
     values = difference(_registry(config, overrides), first, second)
     if as_json:
-        _print_json(values)
+        print_json(values)
     else:
         print_difference(values)
 
@@ -134,7 +132,3 @@ def _registry(config: Path | None, overrides: list[str] | None) -> "Registry":
 
     settings = load_config(config, overrides)
     return Registry(settings.home, settings.name)
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
