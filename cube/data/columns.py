@@ -4,8 +4,11 @@ Spelling is compared without case, spaces and punctuation: `Question_Text` is `q
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
+
+from cube.errors import DataError
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "question": (
@@ -41,6 +44,19 @@ def known_columns(names: tuple[str, ...], mapping: dict[str, str] | None = None)
         mapping: field -> column, chosen by a person; looked at first and never doubted.
     """
     return dict(_known(names, tuple(sorted((mapping or {}).items()))))
+
+
+def columns_to_read(names: Sequence[str], mapping: dict[str, str], where: object) -> list[str]:
+    """Return the columns that are known, in their order.
+
+    Raises:
+        DataError: naming columns and file, when none is.
+    """
+    known = set(known_columns(tuple(names), mapping).values())
+    if not known:
+        shown = ", ".join(map(repr, names[:20]))
+        raise DataError(f"{where} has no column that is known: {shown}. Name them in data.columns.")
+    return sorted(known, key=list(names).index)
 
 
 @lru_cache(maxsize=1_024)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cube import storage
-from cube.data.columns import known_columns
+from cube.data.columns import columns_to_read
 from cube.data.formats.parquet import rows_of
 from cube.data.opening import open_regular
 from cube.data.rows import Row
@@ -45,13 +45,7 @@ def read(file: SourceFile, mapping: dict[str, str]) -> Iterator[Row]:
     number = 0
     for path in data_files(file.path):
         with open_regular(path) as plain, pa.ipc.open_stream(plain) as stream:
-            names = tuple(stream.schema.names)
-            columns = sorted(set(known_columns(names, mapping).values()), key=names.index)
-            if not columns:
-                raise DataError(
-                    f"{path} has no column that is known: {', '.join(map(repr, names[:20]))}. "
-                    "Name them in data.columns."
-                )
+            columns = columns_to_read(stream.schema.names, mapping, path)
             for batch in stream:
                 for start in range(0, batch.num_rows, 1_024):
                     part = batch.select(columns).slice(start, 1_024)

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cube.data.columns import known_columns
+from cube.data.columns import columns_to_read
 from cube.data.opening import open_regular
 from cube.data.rows import Row
 from cube.data.sources import SourceFile
@@ -27,13 +27,7 @@ def read(file: SourceFile, mapping: dict[str, str]) -> Iterator[Row]:
     with open_regular(file.path) as plain:
         table = pq.ParquetFile(pa.PythonFile(plain, "r"))
         _check_sizes(file, table.metadata)
-        names = list(table.schema_arrow.names)
-        columns = sorted(set(known_columns(tuple(names), mapping).values()), key=names.index)
-        if not columns:
-            raise DataError(
-                f"{file.path} has no column that is known: {', '.join(map(repr, names[:20]))}. "
-                "Name them in data.columns."
-            )
+        columns = columns_to_read(table.schema_arrow.names, mapping, file.path)
         number = 0
         for group in range(table.num_row_groups):
             rows = _batch_rows(table.metadata.row_group(group))
