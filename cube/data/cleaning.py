@@ -23,6 +23,11 @@ _INVISIBLE = re.compile(
 )
 
 
+def caseless_words(text: str) -> list[str]:
+    """Return the words of a text, in whatever case and form of characters they are written."""
+    return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+
+
 def clean_text(
     value: Any,
     name: str,

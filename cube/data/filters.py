@@ -4,11 +4,8 @@ They judge pairs and bare texts. In dialogues short and odd turns ("👍", "…"
 back) are ordinary, so dialogues are only judged as a whole when they are parsed.
 """
 
-import re
-import unicodedata
-
 from cube.config import FilterConfig
-from cube.data.cleaning import RowError
+from cube.data.cleaning import RowError, caseless_words
 from cube.data.records import Dialogue, Pair, Record
 
 _MIN_REPEATED = 12  # "!!!!!!" may be meant, "============" is a separator
@@ -55,9 +52,5 @@ def _same(question: str, answer: str) -> bool:
         return True
     if abs(len(question) - len(answer)) > 10:
         return False
-    words = _words(question)
-    return bool(words) and words == _words(answer)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+    words = caseless_words(question)
+    return bool(words) and words == caseless_words(answer)

@@ -5,11 +5,9 @@ fixed size in which a newer text overwrites an older one in its slot. What that 
 a pair whose slots were all overwritten, never a wrong match: every candidate is verified.
 """
 
-import re
-import unicodedata
-
 import numpy as np
 
+from cube.data.cleaning import caseless_words
 from cube.data.key_table import GrowingArray
 
 _SHINGLE = 5  # characters
@@ -122,5 +120,4 @@ def _jaccard(equal_share: float) -> float:
 
 
 def _plain(text: str) -> str:
-    words = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
-    return f"{' '.join(words)}\n".ljust(_SHINGLE, "\n")
+    return f"{' '.join(caseless_words(text))}\n".ljust(_SHINGLE, "\n")

@@ -6,14 +6,13 @@ groups (by answer and by near-identical question; a dialogue is one piece), whol
 out, and only then single wordings of the remaining groups.
 """
 
-import re
-import unicodedata
 from enum import IntEnum
 
 import numpy as np
 from jaxtyping import Int8, UInt64
 
 from cube.config import SplitConfig
+from cube.data.cleaning import caseless_words
 from cube.sampling import sampled
 
 
@@ -30,8 +29,7 @@ SLICES = ("new_wordings", "unseen_answers", "dialogue_turns")
 
 def question_key(text: str) -> str:
     """Return what near-identical questions have in common: their set of words, caseless."""
-    words = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(sorted(set(words))) or text
+    return " ".join(sorted(set(caseless_words(text)))) or text
 
 
 def uniform(keys: UInt64[np.ndarray, " n"], seed: int, salt: int) -> np.ndarray:
