@@ -13,7 +13,7 @@ from cube.data.near_duplicates import NearDuplicates
 from cube.data.quarantine import Quarantine
 from cube.data.records import Dialogue, Record
 from cube.data.rows import Row
-from cube.data.schema import key_of, text_digest
+from cube.data.schema import digest_keys, key_of, text_digest
 
 
 class Candidate(NamedTuple):
@@ -52,7 +52,7 @@ class Admission:
         if not named:
             return candidates
         texts = (f"{candidates[i].file}\0{candidates[i].record.identity}" for i in named)
-        keys = np.frombuffer(b"".join(map(text_digest, texts)), np.uint64).reshape(-1, 2)
+        keys = digest_keys(map(text_digest, texts))
         contents = np.array([key_of(candidates[i].record.content) for i in named], np.uint64)
         numbers, new = self._ids.add(keys)
         self._id_contents.extend(contents[new])
@@ -71,7 +71,7 @@ class Admission:
         if not judged:
             return candidates
         contents = [candidates[i].record.content for i in judged]
-        keys = np.frombuffer(b"".join(map(text_digest, contents)), np.uint64).reshape(-1, 2)
+        keys = digest_keys(map(text_digest, contents))
         # An exact repetition shares the fate of the first: it is merged, or refused with it.
         numbers, new = self._contents.add(keys)
         first = np.flatnonzero(new)
@@ -81,10 +81,10 @@ class Admission:
             [candidates[judged[k]].row.line for k in first],
         )
         self._repeats.extend(np.array(found, np.int32))
-        refused = {}
+        refused = set()
         for i, repeats in zip(judged, self._repeats.values[numbers].tolist(), strict=True):
             if repeats >= 0:
                 file, line = self._near.place(repeats)
                 self._refuse(candidates[i], f"nearly repeats line {line} of {files[file]!r}")
-                refused[i] = True
+                refused.add(i)
         return [c for i, c in enumerate(candidates) if i not in refused]

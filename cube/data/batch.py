@@ -8,7 +8,7 @@ from cube.config import DataConfig
 from cube.data.admission import Candidate
 from cube.data.dialogues import dialogue_pairs
 from cube.data.records import Dialogue, Pair
-from cube.data.schema import CONTEXT, PASSAGE, QUERY, key_of, text_digest
+from cube.data.schema import CONTEXT, PASSAGE, QUERY, digest_keys, key_of, text_digest
 from cube.data.splits import question_key
 
 _SALTS = {QUERY: 0, PASSAGE: 1, CONTEXT: 2}  # one text of two kinds is two rows
@@ -49,7 +49,7 @@ class Batch:
     @property
     def keys(self) -> np.ndarray:
         """128-bit keys of the texts by content and kind, shape (texts, 2)."""
-        keys = np.frombuffer(b"".join(self.digests), np.uint64).reshape(-1, 2).copy()
+        keys = digest_keys(self.digests).copy()
         salts = np.array([_SALTS[kind] for kind in self.kinds], np.uint64)
         keys[:, 0] ^= salts * np.uint64(0x9E3779B97F4A7C15)
         return keys

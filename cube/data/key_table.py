@@ -90,10 +90,11 @@ class KeyTable:
 
 
 class GrowingArray:
-    """A one-dimensional array that is appended to."""
+    """An array that is appended to, of numbers or of rows."""
 
-    def __init__(self, dtype: type):
-        self._values = np.empty(1 << 12, dtype)
+    def __init__(self, dtype: type, *row: int):
+        """Begin empty; `row` is the shape of what is appended, nothing for plain numbers."""
+        self._values = np.empty((1 << 12, *row), dtype)
         self._count = 0
 
     def __len__(self) -> int:
@@ -103,7 +104,8 @@ class GrowingArray:
         """Append values."""
         end = self._count + len(values)
         if end > len(self._values):
-            bigger = np.empty(max(end, len(self._values) * 3 // 2), self._values.dtype)
+            room = max(end, len(self._values) * 3 // 2)
+            bigger = np.empty((room, *self._values.shape[1:]), self._values.dtype)
             bigger[: self._count] = self._values[: self._count]
             self._values = bigger
         self._values[self._count : end] = values

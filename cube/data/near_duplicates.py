@@ -22,7 +22,7 @@ class NearDuplicates:
 
     def __init__(self, similarity: float):
         self._similarity = similarity
-        self._signatures = np.empty((1 << 12, _HASHES), np.uint8)
+        self._signatures = GrowingArray(np.uint8, _HASHES)
         self._slots = np.zeros((_BANDS, _SLOTS), np.int32)  # 0: free, otherwise number + 1
         self._file, self._line = GrowingArray(np.int32), GrowingArray(np.int32)
         generator = np.random.default_rng(20_000)
@@ -46,7 +46,7 @@ class NearDuplicates:
             candidates = np.unique(at[at > 0]) - 1
             found = -1
             if len(candidates):
-                same = (self._signatures[candidates] == signatures[i]).mean(axis=1)
+                same = (self._signatures.values[candidates] == signatures[i]).mean(axis=1)
                 best = int(same.argmax())
                 if _jaccard(float(same[best])) >= self._similarity:
                     found = int(candidates[best])
@@ -60,13 +60,8 @@ class NearDuplicates:
         return int(self._file.values[number]), int(self._line.values[number])
 
     def _remember(self, signature: np.ndarray, band: np.ndarray, file: int, line: int) -> None:
-        number = len(self._line)
-        if number == len(self._signatures):
-            bigger = np.empty((number * 3 // 2, _HASHES), np.uint8)
-            bigger[:number] = self._signatures
-            self._signatures = bigger
-        self._signatures[number] = signature
-        self._slots[np.arange(_BANDS), band] = number + 1
+        self._signatures.extend(signature[None])
+        self._slots[np.arange(_BANDS), band] = len(self._signatures)
         self._file.extend(np.array([file]))
         self._line.extend(np.array([line]))
 

@@ -1,7 +1,9 @@
 """Columns of a corpus's files and the identities of texts."""
 
 import hashlib
+from collections.abc import Iterable
 
+import numpy as np
 import pyarrow as pa
 
 QUERY, PASSAGE, CONTEXT = "query", "passage", "context"
@@ -31,6 +33,11 @@ PAIRS = pa.schema(
 def text_digest(text: str) -> bytes:
     """Return the identity of a cleaned text: half of its SHA-256."""
     return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def digest_keys(digests: Iterable[bytes]) -> np.ndarray:
+    """Return digests of texts as 128-bit keys of a `KeyTable`, shape (texts, 2)."""
+    return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
 
 
 def text_id(text: str) -> str:
