@@ -7,7 +7,7 @@ ones, and compared with its test questions in a bank of the same size.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from cube.data.splits import Split
 from cube.drift.judgement import Judgement, judge, random_parts
@@ -16,6 +16,7 @@ from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import RetrievalTask, first_right_ranks, reciprocal_ranks
 from cube.lattice.core import Cube
 from cube.sampling import sampled
+from cube.training.gathering import gather_rows
 
 SPLITS = 200
 _SMALLEST = 0.05  # of MRR@10
@@ -86,12 +87,6 @@ def _among(
 def _reciprocal_ranks(
     cube: Cube, vectors: Float[np.ndarray, "rows dim"], task: RetrievalTask
 ) -> Float[np.ndarray, " Q"]:
-    predictions = cube.apply_to(_gather(vectors, task.questions))
-    bank = normalized(_gather(vectors, task.bank))
+    predictions = cube.apply_to(gather_rows(vectors, task.questions))
+    bank = normalized(gather_rows(vectors, task.bank))
     return reciprocal_ranks(first_right_ranks(predictions, bank, task))
-
-
-def _gather(
-    vectors: Float[np.ndarray, "rows dim"], rows: Int[np.ndarray, " n"]
-) -> Float[np.ndarray, "n dim"]:
-    return np.asarray(vectors[rows], np.float32)
