@@ -50,7 +50,7 @@ class EmbeddingCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._inode = -1
         self._db: sqlite3.Connection | None = None
-        self._guarded(lambda _: None)
+        self.run(lambda _: None)
 
     def __enter__(self) -> "EmbeddingCache":
         return self
@@ -65,7 +65,7 @@ class EmbeddingCache:
             self._db = None
 
     def __len__(self) -> int:
-        return self._guarded(lambda db: db.execute("SELECT count(*) FROM vectors").fetchone()[0])
+        return self.run(lambda db: db.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
     def get(self, text_ids: list[str]) -> dict[str, Float[np.ndarray, " dim"]]:
         """Return the vectors of those ids that are there."""
@@ -79,7 +79,7 @@ class EmbeddingCache:
 
         With an empty cache of unknown dimension the matrix has no columns.
         """
-        values = self._guarded(lambda db: self._values(db, text_ids))
+        values = self.run(lambda db: self._values(db, text_ids))
         dimension = self.dimension or 0
         found = np.fromiter((i in values for i in text_ids), bool, len(text_ids))
         nothing = bytes(dimension * self.dtype.itemsize)
@@ -96,13 +96,13 @@ class EmbeddingCache:
                 for row in db.execute(_select("text_id", len(some)), some)
             }
 
-        there = self._guarded(known)
+        there = self.run(known)
         return [i for i in text_ids if i not in there]
 
     @property
     def dimension(self) -> int | None:
         """Length of the vectors, None in an empty cache."""
-        value = self._guarded(lambda db: _meta(db, "dimension"))
+        value = self.run(lambda db: _meta(db, "dimension"))
         return None if value is None else int(value)
 
     def put(self, text_ids: Iterable[str], vectors: Float[np.ndarray, "texts dim"]) -> None:
@@ -118,7 +118,7 @@ class EmbeddingCache:
         for identity, vector in zip(text_ids, stored, strict=True):
             value = vector.tobytes()
             rows.append((identity, value, checksum(identity, value)))
-        self._guarded(lambda db: self._insert(db, rows, stored.shape[1]))
+        self.run(lambda db: self._insert(db, rows, stored.shape[1]))
 
     def count_use(self, hits: int, misses: int) -> None:
         """Add to the counts of texts found and texts encoded, kept over all runs."""
@@ -131,20 +131,16 @@ class EmbeddingCache:
                     (name, value),
                 )
 
-        self._guarded(add)
+        self.run(add)
 
     def get_meta(self, key: str) -> str | None:
         """Return a fact stored beside the vectors."""
-        return self._guarded(lambda db: _meta(db, key))
+        return self.run(lambda db: _meta(db, key))
 
     def set_meta(self, key: str, value: str) -> None:
         """Store a fact beside the vectors."""
-        self._guarded(lambda db: db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)",
+        self.run(lambda db: db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)",
                                             (key, value)))  # fmt: skip
-
-    def run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run something on the open database, with the same care for damaged files."""
-        return self._guarded(action)
 
     def _values(self, db: sqlite3.Connection, text_ids: list[str]) -> dict[str, bytes]:
         """Return stored bytes by id; what does not match its checksum is deleted."""
@@ -184,8 +180,8 @@ class EmbeddingCache:
             raise
         db.execute("COMMIT")
 
-    def _guarded(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run an action; a corrupt file is set aside and the action run again on a new one."""
+    def run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run an action on the database; a corrupt file is set aside and it is run again."""
         for attempt in range(2):
             try:
                 if self._db is None:
@@ -252,7 +248,7 @@ class EmbeddingCache:
         for rows in _whole_rows(other, self.dtype.itemsize):
             dimension = len(rows[0][1]) // self.dtype.itemsize
             same = [row for row in rows if len(row[1]) == dimension * self.dtype.itemsize]
-            self._guarded(lambda db, r=same, d=dimension: self._insert(db, r, d))
+            self.run(lambda db, r=same, d=dimension: self._insert(db, r, d))
             whole += len(same)
         return whole
 
