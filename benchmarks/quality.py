@@ -91,11 +91,6 @@ class Measurement:
         self._trial_seconds = time.perf_counter() - started
         self.scores: dict[str, Score] = {}
         self._only = only
-        experiment, task = bench_set.experiment, bench_set.task
-        self._questions, self._bank = (
-            experiment.gather(task.questions),
-            experiment.gather(task.bank),
-        )
 
     def wants(self, *names: str) -> bool:
         """Whether any of these systems is asked for; the cube always is."""

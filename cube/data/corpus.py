@@ -28,13 +28,10 @@ from cube.data.formats.arrow_folder import data_files
 from cube.data.opening import open_regular, reading, state_of
 from cube.data.quarantine import Quarantine
 from cube.data.readers import read_rows
-from cube.data.schema import text_id
 from cube.data.scratch import locked, scratch_folder
 from cube.data.sources import STDIN, Found, SourceFile, find_files, spool_stdin
 from cube.data.splits import assign_splits
 from cube.errors import DataError
-
-__all__ = ["Corpus", "build_corpus", "text_id"]
 
 FORMAT = 3  # part of every digest: raise it when the meaning of a corpus changes
 _MAX_STDIN_BYTES = 64 * 1024**3

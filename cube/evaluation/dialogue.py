@@ -29,7 +29,7 @@ def dialogue_measures(
         systems: "cube" must be among them.
         encode: gives questions for lists of turn rows; None where questions hold no context.
     """
-    pairs = test_turns(experiment)
+    pairs = _test_turns(experiment)
     if not len(pairs):
         return None
     coherent = {system.name: coherence(experiment, system.predict) for system in systems}
@@ -46,7 +46,7 @@ def dialogue_measures(
     }
 
 
-def test_turns(experiment: Experiment) -> np.ndarray:
+def _test_turns(experiment: Experiment) -> np.ndarray:
     """Return the positions of the test turns of dialogues."""
     return experiment.slices.get("dialogue_turns", np.array([], np.int64))
 
@@ -59,7 +59,7 @@ def context_preservation(experiment: Experiment, predict: Predict) -> float:
     Concept Model paper, as a ratio of means, which no single unrelated answer can blow up).
     1 is like the reference, above 1 leans towards copying.
     """
-    pairs = test_turns(experiment)
+    pairs = _test_turns(experiment)
     predictions = normalized(predict(experiment.gather(experiment.questions[pairs])))
     answers = normalized(experiment.gather(experiment.answers[pairs]))
     ours, reference = 0.0, 0.0
@@ -76,7 +76,7 @@ def coherence(experiment: Experiment, predict: Predict) -> tuple[np.ndarray, np.
     Candidates are all turns of the dialogue that any pair names. A turn that is an answer and later
     stands before another has two rows, which count as one. Ties count against us.
     """
-    pairs = test_turns(experiment)
+    pairs = _test_turns(experiment)
     turns = _turns_by_dialogue(experiment, pairs)
     predictions = normalized(predict(experiment.gather(experiment.questions[pairs])))
     hits, chance = np.zeros(len(pairs), bool), np.ones(len(pairs))
@@ -97,7 +97,7 @@ def context_ablation(
 
     The last turn stays; None where fewer than two turns have others before them.
     """
-    pairs = test_turns(experiment)
+    pairs = _test_turns(experiment)
     pairs = pairs[[len(experiment.context[pair]) > 1 for pair in pairs]]
     pairs = pairs[np.unique(experiment.questions[pairs], return_index=True)[1]]
     pairs = sampled(pairs, _MOST_TURNS)

@@ -45,7 +45,7 @@ def all_targets(facts: dict[str, Any]) -> list[Target]:
     """Return every target.
 
     Args:
-        facts: measured values by name, None where not measured: see `cube.evaluation.evaluate`.
+        facts: measured values by name, None where not measured: see `target_facts`.
     """
     bank = f"{facts['questions']} questions, {facts['bank']} answers in the bank"
     return [

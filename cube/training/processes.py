@@ -52,6 +52,3 @@ class Processes:
         found = [make() if self.is_first else None]
         distributed.broadcast_object_list(found)
         return found[0]
-
-
-ALONE = Processes()

@@ -23,7 +23,7 @@ from cube.training.objectives import (
     near_duplicates,
     squared_distance_loss,
 )
-from cube.training.processes import ALONE, Processes
+from cube.training.processes import Processes
 from cube.training.trainer import Trainer
 
 STAGE = {"name": "dialogue", "mode": "dialogue", "max_steps": 12, "learning_rate": 3e-3}
@@ -164,7 +164,7 @@ def test_each_term_adds_what_it_is_weighted():
 
 
 def test_by_default_the_candidates_are_the_batch_and_nothing_else_is_masked(data):
-    batch = Batches(data, config(), ALONE).load(plan_of(config())).pairs
+    batch = Batches(data, config(), Processes()).load(plan_of(config())).pairs
     assert len(batch.answers) == len(batch.questions) == 16
     assert batch.centre is None
 
@@ -218,8 +218,8 @@ def test_drawn_candidates_are_a_function_of_seed_and_step(data):
 
 def test_near_duplicates_of_the_right_answer_are_masked_in_a_batch(data):
     settings = config(near_duplicate_cosine=0.3, extra_candidates=8)
-    batch = Batches(data, settings, ALONE).load(plan_of(settings)).pairs
-    plain = Batches(data, config(extra_candidates=8), ALONE).load(plan_of(settings)).pairs
+    batch = Batches(data, settings, Processes()).load(plan_of(settings)).pairs
+    plain = Batches(data, config(extra_candidates=8), Processes()).load(plan_of(settings)).pairs
     count = 0
     found, known = listed(batch.false_negatives), listed(plain.false_negatives)
     for i in range(len(batch.questions)):
@@ -233,8 +233,8 @@ def test_near_duplicates_of_the_right_answer_are_masked_in_a_batch(data):
 
 def test_noise_is_added_to_questions_and_does_not_depend_on_processes(data):
     settings = config(question_noise=0.5)
-    plain = Batches(data, config(), ALONE).load(plan_of(settings)).pairs
-    noisy = Batches(data, settings, ALONE).load(plan_of(settings)).pairs
+    plain = Batches(data, config(), Processes()).load(plan_of(settings)).pairs
+    noisy = Batches(data, settings, Processes()).load(plan_of(settings)).pairs
     assert torch.equal(noisy.answers, plain.answers)
     added = (noisy.questions - plain.questions).norm(dim=1) / plain.questions.norm(dim=1)
     assert 0.35 < added.mean() < 0.65
@@ -247,7 +247,7 @@ def test_noise_is_added_to_questions_and_does_not_depend_on_processes(data):
 )
 def test_micro_batches_have_the_gradient_of_the_whole(data, changes):
     cube, settings = Cube(12, CoreConfig(gated=False)), config(**changes)
-    batch = Batches(data, settings, ALONE).load(plan_of(settings)).pairs
+    batch = Batches(data, settings, Processes()).load(plan_of(settings)).pairs
     whole = answering_loss(cube, batch, settings)
     parts = [answering_loss(cube, batch.part(i, i + 4), settings) for i in range(0, 16, 4)]
     torch.testing.assert_close(torch.stack(parts).mean(), whole)
@@ -271,7 +271,7 @@ def test_a_learned_temperature_is_trained_resumed_and_no_part_of_the_cube(data):
     other = Trainer(settings, CoreConfig(memory_pairs=0), data)
     other.state.restore(snapshot)
     assert other.state.log_temperature.item() == trainer.state.log_temperature.item()
-    batch = Batches(data, settings, ALONE).load(plan_of(settings)).pairs
+    batch = Batches(data, settings, Processes()).load(plan_of(settings)).pairs
     halved = answering_loss(cube, batch, settings, torch.tensor(0.5).log())
     torch.testing.assert_close(halved, answering_loss(cube, batch, config(temperature=0.5)))
 
