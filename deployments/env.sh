@@ -16,7 +16,7 @@
 : "${PREFECT_LOGGING_EXTRA_LOGGERS:=cube,expectations,tasks}"
 : "${PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW:=ignore}"
 
-# A run without a heartbeat is found (automation.yaml), and its place is freed after a crash of the
+# A run without a heartbeat is found (automations.yaml), and its place is freed after a crash of the
 # server, which by default keeps the list of places in memory only.
 : "${PREFECT_FLOWS_HEARTBEAT_FREQUENCY:=30}"
 : "${PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE:=prefect.server.concurrency.lease_storage.filesystem}"
@@ -24,7 +24,7 @@
 # A run starts within seconds of its time, for a small request that often.
 : "${PREFECT_WORKER_QUERY_SECONDS:=3}"
 
-# Threads that wait by spinning slow a training tenfold where other jobs want the same cores.
+# As the library sets them itself: threads that wait do not spin, tokenizers may be forked.
 : "${OMP_WAIT_POLICY:=PASSIVE}"
 : "${TOKENIZERS_PARALLELISM:=false}"
 

@@ -51,9 +51,6 @@ def prepare_environment(home: Path) -> None:
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "GX_ANALYTICS_ENABLED": "false",
-        "TOKENIZERS_PARALLELISM": "false",
-        # Threads that wait by spinning slow a training tenfold where other jobs want the cores.
-        "OMP_WAIT_POLICY": "PASSIVE",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "PREFECT_HOME": str(home.resolve() / "prefect"),
         "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
