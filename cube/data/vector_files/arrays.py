@@ -16,7 +16,7 @@ _PICKLED = (
 )
 
 
-def read_npy(path: Path, name: str | None) -> tuple[np.ndarray, None]:
+def read_npy(path: Path, name: str | None) -> np.ndarray:
     """Map a .npy file read-only."""
     _no_name(path, name)
     try:
@@ -30,10 +30,10 @@ def read_npy(path: Path, name: str | None) -> tuple[np.ndarray, None]:
         ) from None
     if not isinstance(matrix, np.ndarray):
         raise DataError(f"{path} is a .npz archive: rename it.")
-    return matrix, None
+    return matrix
 
 
-def read_npz(path: Path, name: str | None) -> tuple[np.ndarray, None]:
+def read_npz(path: Path, name: str | None) -> np.ndarray:
     """Read an array of a .npz archive; members are read in memory, none is ever extracted."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -46,7 +46,7 @@ def read_npz(path: Path, name: str | None) -> tuple[np.ndarray, None]:
                         f"{member.file_size:,} bytes: a decompression bomb?"
                     )
         with np.load(path, allow_pickle=False) as arrays:
-            return arrays[_choose(path, arrays.files, name)], None
+            return arrays[_choose(path, arrays.files, name)]
     except (ValueError, EOFError, SyntaxError, zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(
             f"{path} is not a whole .npz archive of plain arrays ({first_line(error)}). {_PICKLED}"
@@ -57,18 +57,18 @@ def read_npz(path: Path, name: str | None) -> tuple[np.ndarray, None]:
         raise DataError(f"{path} is cut off or corrupt ({first_line(error)}).") from None
 
 
-def read_safetensors(path: Path, name: str | None) -> tuple[np.ndarray, None]:
+def read_safetensors(path: Path, name: str | None) -> np.ndarray:
     """Map a tensor of a safetensors file."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="np") as tensors:
-            return tensors.get_tensor(_choose(path, list(tensors.keys()), name)), None
+            return tensors.get_tensor(_choose(path, list(tensors.keys()), name))
     except (SafetensorError, ValueError, TypeError, json.JSONDecodeError) as error:
         raise DataError(f"{path} is not a whole safetensors file ({first_line(error)}).") from None
 
 
-def read_torch(path: Path, name: str | None) -> tuple[np.ndarray, None]:
+def read_torch(path: Path, name: str | None) -> np.ndarray:
     """Read a tensor of a .pt file, weights only: any other object in it is refused."""
     import pickle
 
@@ -92,7 +92,7 @@ def read_torch(path: Path, name: str | None) -> tuple[np.ndarray, None]:
     if not value.is_floating_point():
         raise DataError(f"{path}: expected a float matrix, got {value.dtype}.")
     wide = value.dtype in (torch.float16, torch.float32, torch.float64)
-    return value.detach().to(value.dtype if wide else torch.float32).contiguous().numpy(), None
+    return value.detach().to(value.dtype if wide else torch.float32).contiguous().numpy()
 
 
 def _choose(path: Path, names: list[str], wanted: str | None) -> str:

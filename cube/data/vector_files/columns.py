@@ -13,7 +13,7 @@ _MAX_BYTES_PER_FILE_BYTE = 200
 _FREE_BYTES = 1 << 30
 
 
-def read_parquet(path: Path, name: str | None) -> tuple[np.ndarray, None]:
+def read_parquet(path: Path, name: str | None) -> np.ndarray:
     """Read a list or fixed-size-list column of floats into one matrix.
 
     Raises:
@@ -40,7 +40,7 @@ def read_parquet(path: Path, name: str | None) -> tuple[np.ndarray, None]:
             done += batch.num_rows
     except pa.ArrowException as error:
         raise DataError(f"{path} is cut off or corrupt ({first_line(error)}).") from None
-    return matrix, None
+    return matrix
 
 
 def _is_list(kind: pa.DataType) -> bool:

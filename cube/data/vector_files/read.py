@@ -9,10 +9,7 @@ from cube.data.opening import open_regular
 from cube.data.vector_files import arrays, columns, words
 from cube.errors import DataError
 
-# What a reader returns: the matrix, and the words of its rows where the format has them.
-Named = tuple[np.ndarray, list[str] | None]
-
-_READERS: dict[str, Callable[[Path, str | None], Named]] = {
+_READERS: dict[str, Callable[[Path, str | None], np.ndarray]] = {
     ".npy": arrays.read_npy,
     ".npz": arrays.read_npz,
     ".safetensors": arrays.read_safetensors,
@@ -26,7 +23,6 @@ _READERS: dict[str, Callable[[Path, str | None], Named]] = {
     ".txt": words.read_text,
     ".bin": words.read_binary,
 }
-SUFFIXES = tuple(_READERS)
 _BLOCK_ROWS = 16_384
 _SHOWN = 5
 
@@ -44,22 +40,17 @@ def read_vectors(path: Path | str) -> np.ndarray:
         DataError: when the file is broken, of an unknown format, or would run code, or when the
             matrix is not two-dimensional, not of floats, not finite, or has rows of zeros.
     """
-    return read_named(path)[0]
-
-
-def read_named(path: Path | str) -> Named:
-    """Read a matrix as `read_vectors` does, and the words of its rows if the format has them."""
     file, name = _split(Path(path))
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise DataError(
             f"{file}: unknown format {file.suffix or '(no suffix)'!r}; vectors are read from "
-            f"{', '.join(SUFFIXES)}."
+            f"{', '.join(_READERS)}."
         )
     try:
         with open_regular(file):
             pass  # a pipe or a device is refused before a library waits for it
-        matrix, labels = reader(file, name)
+        matrix = reader(file, name)
     except OSError as error:
         if error.errno is None:
             raise DataError(f"{file} is cut off or corrupt ({error}).") from None
@@ -67,7 +58,7 @@ def read_named(path: Path | str) -> Named:
     except MemoryError:
         raise DataError(f"{file} claims more vectors than fit into memory.") from None
     check_matrix(matrix, str(path))
-    return matrix, labels
+    return matrix
 
 
 def check_matrix(matrix: np.ndarray, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Word2Vec (text and binary) and GloVe (text): a word and its vector a row."""
+"""Word2Vec (text, binary) and GloVe (text): a vector a row, behind a word that is passed over."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +12,9 @@ from cube.errors import DataError
 _MAX_LINE = 1 << 22
 _MAX_WORD = 1 << 16
 _BLOCK_ROWS = 4_096
-_BAD = "replace"  # how words that are no UTF-8 are read; vectors do not depend on it
 
 
-def read_text(path: Path, name: str | None) -> tuple[np.ndarray, list[str]]:
+def read_text(path: Path, name: str | None) -> np.ndarray:
     """Read Word2Vec text (a line with counts first) or GloVe text (none).
 
     Raises:
@@ -27,30 +26,27 @@ def read_text(path: Path, name: str | None) -> tuple[np.ndarray, list[str]]:
         if not first.strip():
             raise DataError(f"{path} has no vectors.")
         counts = _counts(first)
-        words: list[str] = []
         blocks: list[np.ndarray] = []
         rows: list[np.ndarray] = []
         width = counts[1] if counts else None
         for number, line in _lines(file, path, first, skip_first=counts is not None):
-            word, vector = _parse(line, width, path, number)
+            vector = _parse(line, width, path, number)
             width = len(vector)
-            words.append(word)
             rows.append(vector)
             if len(rows) == _BLOCK_ROWS:
                 blocks.append(np.stack(rows))
                 rows = []
-    if counts and counts[0] != len(words):
-        raise DataError(
-            f"{path} is cut off: it announces {counts[0]} vectors and has {len(words)}."
-        )
     if rows:
         blocks.append(np.stack(rows))
+    found = sum(map(len, blocks))
+    if counts and counts[0] != found:
+        raise DataError(f"{path} is cut off: it announces {counts[0]} vectors and has {found}.")
     if not blocks:
         raise DataError(f"{path} has no vectors.")
-    return np.concatenate(blocks), words
+    return np.concatenate(blocks)
 
 
-def read_binary(path: Path, name: str | None) -> tuple[np.ndarray, list[str]]:
+def read_binary(path: Path, name: str | None) -> np.ndarray:
     """Read Word2Vec's binary format: a line with counts, then word, space, float32 values.
 
     Raises:
@@ -69,23 +65,23 @@ def read_binary(path: Path, name: str | None) -> tuple[np.ndarray, list[str]]:
             raise DataError(f"{path} is cut off: {number} vectors of {width} cannot be in {size} "
                             "bytes.")  # fmt: skip
         matrix = np.empty((number, width), "<f4")
-        words = []
         for i in range(number):
-            words.append(_binary_word(file, path, i))
+            _skip_word(file, path, i)
             data = file.read(width * 4)
             if len(data) < width * 4:
                 raise DataError(f"{path} is cut off in vector {i}.")
             matrix[i] = np.frombuffer(data, "<f4")
-    return matrix, words
+    return matrix
 
 
-def _binary_word(file: IO[bytes], path: Path, row: int) -> str:
-    word = bytearray()
-    while (character := file.read(1)) != b" ":
-        if not character or len(word) > _MAX_WORD:
-            raise DataError(f"{path} is cut off or corrupt at the word of vector {row}.")
-        word += character
-    return bytes(word).decode(errors=_BAD).lstrip("\n")
+def _skip_word(file: IO[bytes], path: Path, row: int) -> None:
+    for _ in range(_MAX_WORD):
+        character = file.read(1)
+        if character == b" ":
+            return
+        if not character:
+            break
+    raise DataError(f"{path} is cut off or corrupt at the word of vector {row}.")
 
 
 def _lines(
@@ -118,7 +114,7 @@ def _counts(line: bytes) -> tuple[int, int] | None:
     return (int(parts[0]), int(parts[1])) if int(parts[1]) > 0 else None
 
 
-def _parse(line: bytes, width: int | None, path: Path, number: int) -> tuple[str, np.ndarray]:
+def _parse(line: bytes, width: int | None, path: Path, number: int) -> np.ndarray:
     # From the right: in GloVe a few words hold spaces.
     parts = line.rstrip().split(b" ") if width is None else line.rstrip().rsplit(b" ", width)
     if width is not None and len(parts) != width + 1:
@@ -126,10 +122,9 @@ def _parse(line: bytes, width: int | None, path: Path, number: int) -> tuple[str
     if len(parts) < 2:
         raise DataError(f"{path}: line {number} is no word and a vector.")
     try:
-        vector = np.array([float(part) for part in parts[1:]], np.float32)
+        return np.array([float(part) for part in parts[1:]], np.float32)
     except ValueError:
         raise DataError(f"{path}: line {number} holds something that is no number.") from None
-    return parts[0].decode(errors=_BAD), vector
 
 
 def _no_name(path: Path, name: str | None) -> None:
