@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 def ingest(config: Config, sources: list[str] | None = None) -> Corpus:
     """Read the sources into a corpus."""
-    corpus = build_corpus(config.data, config.home / "corpora", sources)
+    corpus = build_corpus(config.data, config.home / "corpora", sources, config.home)
     rows = corpus.manifest["rows"]
     logger.info(
         "corpus %s: %d rows read, %d kept, %d quarantined, %d duplicates merged",

@@ -59,8 +59,9 @@ class DataConfig(Section):
         description="files, folders, patterns or - (standard input); `cube:`: in this package",
     )
     recent: list[str] = Field(
-        default=["cube:demo/next_week.jsonl"],
-        description="files with the newest questions, compared with the training data for drift",
+        default=[],
+        description="files with the newest questions, compared with the training data for drift; "
+        "none: nothing is watched",
     )
     format: Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "text", "lines", "qa"] = (
         Field(default="auto", description="of all sources; auto: by suffix, text: lines or Q:/A:")

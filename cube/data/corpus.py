@@ -117,18 +117,21 @@ class Corpus:
         return assign_splits(group, wording, self.is_dialogue, config)
 
 
-def build_corpus(config: DataConfig, root: Path, sources: list[str] | None = None) -> Corpus:
+def build_corpus(
+    config: DataConfig, root: Path, sources: list[str] | None = None, home: Path | None = None
+) -> Corpus:
     """Read all sources into `root/<digest>`, or return the corpus already there.
 
     Args:
         config: how to read; everything but `sources`, `recent` and `splits` is part of the digest.
         root: the folder of all corpora.
         sources: read these instead of `config.sources`; `-` is standard input.
+        home: all that is written lies in it, `root` by default: never read as part of a folder.
 
     Raises:
         DataError: when a source is missing or cannot be read, or no row at all is usable.
     """
-    found, spooled = _find(config, root, list(sources or config.sources))
+    found, spooled = _find(config, root, list(sources or config.sources), home or root)
     try:
         return _build(config, root, found)
     finally:
@@ -136,11 +139,13 @@ def build_corpus(config: DataConfig, root: Path, sources: list[str] | None = Non
             spooled.path.unlink(missing_ok=True)
 
 
-def _find(config: DataConfig, root: Path, names: list[str]) -> tuple[Found, SourceFile | None]:
+def _find(
+    config: DataConfig, root: Path, names: list[str], home: Path
+) -> tuple[Found, SourceFile | None]:
     """Return the files in the order they were named, standard input among them as a copy."""
     if names.count(STDIN) > 1:
         raise DataError("Standard input (-) can be named only once.")
-    parts = {n: find_files([resolve_source(n)], config.format) for n in names if n != STDIN}
+    parts = {n: find_files([resolve_source(n)], config.format, home) for n in names if n != STDIN}
     spooled = None
     if STDIN in names:  # last, when nothing else can be wrong: it is a copy to be deleted
         spooled = spool_stdin(root, config.format, _MAX_STDIN_BYTES)

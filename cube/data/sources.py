@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 
 from cube.errors import DataError
@@ -30,6 +31,7 @@ FORMATS = {
     ".text": "text",
 }
 _WHOLE_FILE = {"parquet", "arrow"}  # read at random positions: not through a decompressor
+_OWN = "is where what is read is written to"
 _ARROW_SPLITS = "dataset_dict.json"  # marks a folder of several such folders
 _ARROW_FOLDER = "state.json"  # marks a dataset folder written by `datasets.save_to_disk`
 
@@ -59,17 +61,22 @@ class Found:
     skipped: list[dict[str, str]] = field(default_factory=list)
 
 
-def find_files(sources: list[str | Path], wanted_format: str = "auto") -> Found:
+def find_files(
+    sources: list[str | Path], wanted_format: str = "auto", own: Path | None = None
+) -> Found:
     """Return the data files among paths, folders (searched in name order) and glob patterns.
 
     Args:
         sources: paths; `**` in a pattern reaches into sub-folders. A path that exists is never
             taken for a pattern.
         wanted_format: read every file as this format, whatever its name; `auto`: by suffix.
+        own: folder that what is read is written to. A folder or pattern that reaches into it from
+            outside passes it over; places inside it can be named.
 
     Raises:
         DataError: when a path is missing, is a device or the like, or nothing is found.
     """
+    own = None if own is None else own.resolve()
     found = Found()
     for source in sources:
         path = Path(source)
@@ -80,17 +87,26 @@ def find_files(sources: list[str | Path], wanted_format: str = "auto") -> Found:
             if not matches:
                 raise DataError(f"No file matches {path}.")
             before = len(found.files)
+            reaches_in = own is not None and own not in _fixed_part(path).parents
             for match in map(Path, matches):
                 if match.is_dir():
+                    continue
+                if reaches_in and own in match.resolve().parent.parents:
+                    found.skipped.append({"file": match.name, "reason": _OWN})
                     continue
                 _take_from_folder(match, match.name, wanted_format, found)
             if len(found.files) == before:
                 raise DataError(f"No data file matches {path}. {_known()}")
         else:
-            _take_named(path, wanted_format, found)
+            _take_named(path, wanted_format, found, own)
     found.files = [replace(file, label=_readable(file.label)) for file in found.files]
     found.skipped = [{**entry, "file": _readable(entry["file"])} for entry in found.skipped]
     return found
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """Return the folder that a glob pattern begins with."""
+    return Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts)).resolve()
 
 
 def _readable(name: str) -> str:
@@ -136,12 +152,17 @@ def _status(path: Path) -> os.stat_result:
         raise DataError(f"Cannot open {path}: {error.strerror}.") from None
 
 
-def _take_named(path: Path, wanted_format: str, found: Found) -> None:
+def _take_named(path: Path, wanted_format: str, found: Found, own: Path | None) -> None:
     mode = _status(path).st_mode
     if stat.S_ISDIR(mode):
+        if path.resolve() == own:
+            raise DataError(
+                f"Folder {path} is where what is read from it would be written: put the files into "
+                "a folder of their own, which may lie inside."
+            )
         before = len(found.files)
         if not _take_dataset_folder(path, path.name, found):
-            for file in _walk(path, found):
+            for file in _walk(path, found, own):
                 label = file.relative_to(path).as_posix()
                 if not _take_dataset_folder(file, label, found):
                     _take_from_folder(file, label, wanted_format, found)
@@ -194,7 +215,7 @@ def _is_dataset(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (_ARROW_FOLDER, _ARROW_SPLITS))
 
 
-def _walk(folder: Path, found: Found) -> Iterator[Path]:
+def _walk(folder: Path, found: Found, own: Path | None) -> Iterator[Path]:
     """Yield files below a folder in name order, and dataset folders; each folder once.
 
     Links are followed, and a folder that was seen is not entered again: a loop of links ends.
@@ -203,6 +224,10 @@ def _walk(folder: Path, found: Found) -> Iterator[Path]:
 
     def enter(inside: Path) -> Iterator[Path]:
         status = inside.stat()
+        if inside.resolve() == own:
+            label = inside.relative_to(folder).as_posix()
+            found.skipped.append({"file": label, "reason": _OWN})
+            return
         if (status.st_dev, status.st_ino) in seen:
             label = inside.relative_to(folder).as_posix()
             found.skipped.append({"file": label, "reason": "is a link to a folder already read"})

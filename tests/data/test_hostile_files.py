@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cube.config import DataConfig
+from cube import steps
+from cube.config import Config, DataConfig
 from cube.data import corpus as corpus_module
 from cube.data.sources import find_files
 from cube.errors import DataError
@@ -149,6 +150,28 @@ def test_names_that_are_not_utf_8_are_written_out(tmp_path):
     assert [source["file"] for source in corpus.manifest["sources"]] == ["caf\\xe9.jsonl"]
     assert [entry["file"] for entry in corpus.manifest["skipped"]] == ["\\xff.doc"]
     assert [row["file"] for row in quarantine_of(corpus)] == ["caf\\xe9.jsonl"]
+
+
+def test_what_was_written_is_never_read_back(tmp_path, monkeypatch):
+    """A folder or pattern may reach into the home folder, a place inside it may be named."""
+    monkeypatch.chdir(tmp_path)
+    config = Config(home=Path("var"), data=DataConfig(sources=["."]))
+    (tmp_path / "a.jsonl").write_text(LINE)
+    (tmp_path / "var" / "data").mkdir(parents=True)
+    (tmp_path / "var" / "data" / "b.jsonl").write_text(LINE.replace('"a"', '"c"'))
+    first = steps.ingest(config)
+    assert first.manifest["rows"]["read"] == 1
+    assert first.manifest["skipped"] == [
+        {"file": "var", "reason": "is where what is read is written to"}
+    ]
+    (tmp_path / "var" / "runs").mkdir()
+    (tmp_path / "var" / "runs" / "metrics.jsonl").write_text(LINE.replace('"a"', '"d"'))
+    assert steps.ingest(config).folder == first.folder
+    assert steps.ingest(config, ["**/*.jsonl"]).manifest["rows"]["read"] == 1
+    for inside in ("var/data", "var/data/*.jsonl", "var/data/b.jsonl"):
+        assert steps.ingest(config, [inside]).manifest["rows"]["read"] == 1
+    with pytest.raises(DataError, match="where what is read from it would be written"):
+        steps.ingest(config, ["var"])
 
 
 def test_links_that_lead_nowhere_or_in_circles(tmp_path, capsys):
