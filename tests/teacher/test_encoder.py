@@ -84,6 +84,37 @@ def test_a_folder_named_relatively_is_found_from_elsewhere(encoder, tmp_path, mo
     assert from_anywhere(packaged) == packaged
 
 
+@pytest.mark.parametrize("routes", [False, True])
+def test_roles_are_encoded_as_the_model_itself_would(encoder, tmp_path, routes):
+    """With its own prompts, never its default one, and by its own routes."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Dense, Router
+
+    modules = list(SentenceTransformer(str(encoder), device="cpu"))
+    if routes:
+        dense = Dense(32, 32)
+        modules = [Router.for_query_document([*modules, dense], modules)]
+    prompts = {"query": "question ", "document": "answer "}
+    whole = SentenceTransformer(modules=modules, prompts=prompts, default_prompt_name="document")
+    whole.save(str(tmp_path / "whole"), create_model_card=False)
+    teacher = Teacher(TeacherConfig(model=str(tmp_path / "whole")))
+    for role, encode in (("query", whole.encode_query), ("passage", whole.encode_document)):
+        np.testing.assert_allclose(
+            teacher.encode(TEXTS, role), encode(TEXTS, normalize_embeddings=True), atol=1e-6
+        )
+    assert len(set(teacher.fingerprints.values())) == 2
+    bare = Teacher(TeacherConfig(model=str(tmp_path / "whole"), query_prompt="", passage_prompt=""))
+    assert (bare.fingerprint("query") == bare.fingerprint("passage")) is not routes
+    expected = whole.encode(TEXTS, prompt="", task="document", normalize_embeddings=True)
+    np.testing.assert_allclose(bare.encode(TEXTS, "passage"), expected, atol=1e-6)
+
+
+def test_more_words_than_the_model_can_take_are_an_error(encoder):
+    teacher = Teacher(TeacherConfig(model=str(encoder), max_length=5_000))
+    with pytest.raises(TeacherError, match=r"max_length is 5000, and the model ends at \d+"):
+        teacher.encode(TEXTS, "query")
+
+
 def test_max_length_cuts(minilm):
     short = Teacher(TeacherConfig(max_length=4))
     long_text = "password reset " * 50
