@@ -7,6 +7,7 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,7 +131,7 @@ def _shares(num_pairs: int) -> SplitConfig:
 def fit_vectors(
     queries: np.ndarray,
     answers: np.ndarray,
-    out: Path,
+    out: Path | str,
     config: Config,
     on_event: OnEvent | None = None,
 ) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def fit_vectors(
         DataError: when the matrices do not fit each other or there are too few pairs.
         ModelError: when `out` is there and not a saved cube.
     """
-    out = out.resolve()
+    out = Path(out).resolve()
     check_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".cube-", dir=out.parent) as scratch:
@@ -198,9 +199,14 @@ def evaluate_vectors(
 
     The bank is all distinct rows of `answers`. Which answers which question is learned by nothing:
     centring uses the means the cube was saved with, whitening the bank as it lies there.
+
+    Raises:
+        DataError: when the matrices do not fit each other.
+        ModelError: when the dimension differs from the cube's.
     """
     _check_pair(queries, answers)
     saved.check_dimension(queries)
+    cube = deepcopy(saved.cube)  # the caller's stays fitted to the index it is used with
     with tempfile.TemporaryDirectory(prefix="cube-") as scratch:
         asked, given = distinct_rows(queries), distinct_rows(answers)
         experiment = Experiment(
@@ -212,11 +218,11 @@ def evaluate_vectors(
             known_centre=saved.centre,
             separate_banks=True,
         )
-        saved.cube.fit_to_index(experiment.index)
+        cube.fit_to_index(experiment.index)
         systems = [
-            cube_system("cube", "cube", saved.cube),
+            cube_system("cube", "cube", cube),
             *untrained_baselines(saved.centre),
-            untrained_random(saved.cube.dimension, seed=0),
+            untrained_random(cube.dimension, seed=0),
         ]
         judged = judge_systems(experiment, systems, config)
         return to_json(judged, experiment, config)
@@ -234,8 +240,10 @@ def apply_model(
             to; None: it stays as it is, at first as it was saved.
 
     Raises:
+        DataError: when vectors or index are not a matrix of finite rows, none of them zero.
         ModelError: when the dimension differs from the cube's.
     """
+    check_matrix(vectors, "The vectors")
     saved.check_dimension(vectors)
     saved.fit_to_index(index)
     return saved.cube.apply_to(vectors)

@@ -9,6 +9,7 @@ reference.npy       a sample of training questions, for drift and novelty
 confidence.json     when to trust an answer (absent with too few validation questions)
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from cube import __version__, storage
 from cube.config import CoreConfig, TeacherConfig
+from cube.data.vector_files import check_matrix
 from cube.errors import ConfigError, ModelError
 from cube.evaluation.confidence import Confidence
 from cube.evaluation.experiment import Centre
@@ -80,9 +82,11 @@ class SavedCube:
         """Whiten by answers that will be searched, (A, dim); with None it stays as it is.
 
         Raises:
+            DataError: when they are not a matrix of finite rows, none of them zero.
             ModelError: when the dimension differs from the cube's.
         """
         if answers is not None:
+            check_matrix(answers, "The index")
             self.check_dimension(answers)
             self.cube.fit_to_index(answers)
 
@@ -152,22 +156,29 @@ def save_model(
             np.save(temporary / "bank" / "vectors.npy", vectors)
 
 
-def check_replaceable(folder: Path) -> None:
-    """Refuse a place where saving a model would delete anything but a model.
+def check_replaceable(
+    folder: Path, files: Iterable[str] = _FILES, what: str = "saved cube"
+) -> None:
+    """Refuse a place where writing a folder would delete anything but an older one of its kind.
+
+    Args:
+        folder: where it goes.
+        files: that are in every folder of its kind.
+        what: its kind.
 
     Raises:
-        ModelError: when something is there that is neither a saved cube nor an empty folder.
+        ModelError: when something else is there than such a folder or an empty one.
     """
     if not folder.exists():
         return
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
-    if names and not names >= set(_FILES):
+    if names and not names >= set(files):
         raise ModelError(
-            f"{folder} is there already and not a saved cube: name a folder that does not exist."
+            f"{folder} is there already and no {what}: name a folder that does not exist."
         )
 
 
-def load_model(folder: Path) -> SavedCube:
+def load_model(folder: Path | str) -> SavedCube:
     """Load a model folder, or the version that a registry's champion pointer names.
 
     All files come from one version, however often the champion is swapped meanwhile.
@@ -175,6 +186,7 @@ def load_model(folder: Path) -> SavedCube:
     Raises:
         ModelError: when a file is missing, broken or of a later format.
     """
+    folder = Path(folder)
     if folder.is_file():
         folder = _champion_of(folder)
     missing = [name for name in _FILES if not (folder / name).is_file()]

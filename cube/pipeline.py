@@ -38,7 +38,7 @@ class TextPipeline:
         TeacherError: when the teacher cannot be found.
     """
 
-    def __init__(self, model: Path):
+    def __init__(self, model: Path | str):
         self._saved = load_model(model)
         config = self._saved.teacher_config
         if config is None:
@@ -59,16 +59,21 @@ class TextPipeline:
             count: how many answers.
 
         Raises:
-            DataError: when nothing is asked, or no answer asked for.
+            DataError: when nothing is asked, no answer asked for, or a turn is not text.
         """
         if not question.strip() or count < 1:
             raise DataError(
                 f"A question of {len(question)} characters, {count} answers: nothing to do."
             )
+        if isinstance(context, str):
+            raise DataError("The context is a list of turns, oldest first, not one text.")
+        turns = [*(context or []), question]
+        if any("\ud800" <= letter <= "\udfff" for turn in turns for letter in turn):
+            raise DataError("The question or a turn before it is not text: it is no valid UTF-8.")
         trained_on = self._saved.config["trained_on"]
         query = encode_question(
             self._teacher,
-            [*(context or []), question],
+            turns,
             trained_on["context"],
             trained_on["context_turns"],
             trained_on["context_weights"],

@@ -12,7 +12,7 @@ from cube.cli import main
 from cube.config import load_config
 from cube.data.splits import Split
 from cube.errors import DataError
-from cube.fit import distinct_rows, evaluate_vectors, fit_vectors
+from cube.fit import apply_model, distinct_rows, evaluate_vectors, fit_vectors
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.model import load_model
 
@@ -198,7 +198,7 @@ def test_only_a_saved_cube_is_replaced(tmp_path, files, capsys):
     (folder / "thesis.txt").write_text("years of work")
     for out in (folder, folder / "thesis.txt"):
         assert run("fit", *files, "--out", out, *QUICK) == 2
-        assert "not a saved cube" in capsys.readouterr().err
+        assert "no saved cube" in capsys.readouterr().err
     assert (folder / "thesis.txt").read_text() == "years of work"
     assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 0
     assert run("fit", *files, "--out", tmp_path / "model", *QUICK, "--seed", 1) == 0
@@ -234,6 +234,23 @@ def test_vectors_that_are_not_finite_are_refused_from_python_too(planted, tmp_pa
     answers[7, 3] = np.nan
     with pytest.raises(DataError, match=r"answers: rows \[7\]"):
         fit_vectors(questions, answers, tmp_path / "model", load_config(None, []))
+
+
+def test_what_is_moved_is_checked_and_judging_changes_nothing(planted, tmp_path):
+    questions, answers = planted
+    whitened = load_config(None, ["core.memory_pairs=0", FAST])
+    fit_vectors(questions, answers, str(tmp_path / "model"), whitened)
+    saved = load_model(str(tmp_path / "model"))
+    saved.cube.whitening = Whitening.of(Spectrum(answers), 0.5)
+    before = apply_model(saved, questions[:9])
+    evaluate_vectors(saved, questions[:90], answers[:90], whitened.evaluation)
+    np.testing.assert_array_equal(apply_model(saved, questions[:9]), before)
+    endless = np.where(np.arange(len(questions))[:, None] == 3, np.nan, questions)
+    for bad in (questions[0], endless, np.zeros_like(questions)):
+        with pytest.raises(DataError, match="The vectors"):
+            apply_model(saved, bad)
+        with pytest.raises(DataError, match="The index"):
+            apply_model(saved, questions, bad)
 
 
 @pytest.mark.parametrize(

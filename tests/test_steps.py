@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from cube import steps
 from cube.cli import main
 from cube.config import dump_config
 from cube.errors import DataError, ModelError
 from cube.evaluation.baselines import LABELS
+from cube.export.module import CubeModule
 from cube.export.sentence_transformers import export_sentence_transformers
 from cube.model import load_model
 from cube.pipeline import TextPipeline
@@ -77,6 +79,16 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog,
     assert len(answers) == 2
     assert all(phrase.text in texts for phrase in answers)
     assert answers[0].score >= answers[1].score
+    _what_is_no_question_is_a_sentence(run.folder / "model")
+
+
+def _what_is_no_question_is_a_sentence(model):
+    pipeline = TextPipeline(str(model))
+    with pytest.raises(DataError, match="list of turns"):
+        pipeline.ask("Is it free?", context="Hello")  # pyright: ignore[reportArgumentType]
+    for question, context in (("caf\udce9", []), ("Is it free?", ["\ud800"])):
+        with pytest.raises(DataError, match="no valid UTF-8"):
+            pipeline.ask(question, context)
 
 
 def test_the_exported_model_moves_questions_and_leaves_answers(small_config, tmp_path):
@@ -91,6 +103,17 @@ def test_the_exported_model_moves_questions_and_leaves_answers(small_config, tmp
     np.testing.assert_allclose(exported.encode_query(texts), moved, atol=1e-4)
     np.testing.assert_allclose(exported.encode_document(texts), plain, atol=1e-5)
     assert not np.allclose(moved, plain, atol=1e-3)
+
+    # Behind an encoder that was loaded in half precision.
+    features = {"sentence_embedding": torch.from_numpy(plain).half()}
+    halved = CubeModule(load_model(run.folder / "model").cube)(features)["sentence_embedding"]
+    assert halved.dtype == torch.float16
+    np.testing.assert_allclose(halved.detach().float(), moved, atol=1e-2)
+
+    export_sentence_transformers(run.folder / "model", tmp_path / "exported")  # again
+    for other in (Registry(small_config.home, "small").path(run.version), small_config.home):
+        with pytest.raises(ModelError, match="no export of a cube"):
+            export_sentence_transformers(run.folder / "model", other)
 
 
 def test_a_linear_cube_is_exported_to_stock_modules(small_config, tmp_path):

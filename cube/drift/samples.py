@@ -11,8 +11,8 @@ from cube.drift.quality import Answered, judge_quality
 from cube.model import REFERENCE_ROWS, SavedCube, load_model
 from cube.registry import Registry
 from cube.runs import Run
-from cube.teacher.encoder import Teacher
 from cube.sampling import sampled
+from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import Vectors
 
 

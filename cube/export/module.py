@@ -20,8 +20,10 @@ class CubeModule(Module):
         self.cube = cube
 
     def forward(self, features: dict[str, Tensor | Any], **_: Any) -> dict[str, Tensor | Any]:
-        """Replace `sentence_embedding`, shape (batch, dim), by the cube's answer to it."""
-        features["sentence_embedding"] = self.cube.answer(features["sentence_embedding"])
+        """Replace `sentence_embedding`, (batch, dim) of any precision, by the cube's answer."""
+        questions = features["sentence_embedding"]
+        answers = self.cube.answer(questions.to(self.cube.strength.dtype))
+        features["sentence_embedding"] = answers.to(questions.dtype)
         return features
 
     def get_config_dict(self) -> dict[str, Any]:

@@ -5,17 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cube import __version__, storage
 from cube.errors import ModelError
 from cube.export.affine import affine_map
 from cube.lattice.core import Cube
-from cube.model import load_model
+from cube.model import check_replaceable, load_model
 from cube.teacher.encoder import Teacher
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+MARK = "exported_cube.json"  # in every export: such a folder may be replaced
 
-def to_sentence_transformer(model: Path, index: np.ndarray | None = None) -> "SentenceTransformer":
+
+def to_sentence_transformer(
+    model: Path | str, index: np.ndarray | None = None
+) -> "SentenceTransformer":
     """Return a model whose `encode_query` moves questions.
 
     `encode_document` gives the teacher's own vectors, so an index of documents stays as it is.
@@ -62,18 +67,32 @@ def _modules(cube: Cube) -> list[Any]:
     return [dense, Normalize()]
 
 
-def export_sentence_transformers(model: Path, out: Path, index: np.ndarray | None = None) -> bool:
+def export_sentence_transformers(
+    model: Path | str, out: Path | str, index: np.ndarray | None = None
+) -> bool:
     """Write the model of `to_sentence_transformer` to a folder.
 
     A cube that is one matrix needs stock modules only. Any other is loaded again by
     `SentenceTransformer(out, trust_remote_code=True)` where this package is installed: the code
     that is trusted is `cube.export.module`, and none is in the folder.
 
+    Args:
+        model: model folder.
+        out: where it goes; only an earlier export is replaced.
+        index: as in `to_sentence_transformer`.
+
     Returns:
         Whether stock modules are all it needs.
+
+    Raises:
+        ModelError: as `to_sentence_transformer`, or when something else is at `out`.
     """
     from cube.export.module import CubeModule
 
+    out = Path(out)
+    check_replaceable(out, [MARK], "export of a cube")
     encoder = to_sentence_transformer(model, index)
-    encoder.save(str(out), create_model_card=False)
+    with storage.atomic_folder(out, replace=True) as folder:
+        encoder.save(str(folder), create_model_card=False)
+        storage.write_json(folder / MARK, {"cube_version": __version__, "model": str(model)})
     return not any(isinstance(module, CubeModule) for module in encoder.modules())
