@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from cube.evaluation.verdict import SLICE_NAMES
+
 _MANY = 0.02  # share of questions from which a fault of the data is worth a person's time
 _BARELY = 0.005  # MRR@10 that makes no difference
 
@@ -53,6 +55,8 @@ def _about_data(values: dict[str, Any]) -> Iterator[str]:
 
 def _about_more_data(values: dict[str, Any]) -> Iterator[str]:
     curve, headroom = values["learning_curve"], values["headroom"]
+    if not values["slices"][values["headline"]]["judged"]:
+        curve = None  # too few questions for a line through their scores
     if curve and curve["gain"]["low"] > 0:
         yield f"Collect more pairs. {curve['sentence']}"
     elif curve and curve["gain"]["high"] < _BARELY:
@@ -63,7 +67,7 @@ def _about_more_data(values: dict[str, Any]) -> Iterator[str]:
 
 def _about_serving(values: dict[str, Any]) -> Iterator[str]:
     confidence = values["confidence"]
-    if confidence and confidence["answered_accuracy"] is not None:
+    if confidence and (confidence["answered_accuracy"] or 0) > confidence["accuracy"]:
         yield (
             f"Answer only from a probability of {confidence['threshold']:.2f}: "
             f"{confidence['answered_share']:.0%} of test questions are then answered and "
@@ -80,14 +84,14 @@ def _about_serving(values: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_parts(values: dict[str, Any]) -> Iterator[str]:
-    for part in values["slices"].values():
+    for name, part in values["slices"].items():
         for group in part["groups"]:
             against = group["cube_minus_identity"]
             if group["judged"] and against["high"] < 0:
                 yield (
                     f"Add pairs like those of {group['by'].replace('_', ' ')} {group['value']!r}: "
-                    f"there the cube is worse than the frozen teacher "
-                    f"({against['difference']:+.3f} on {group['questions']} questions)."
+                    f"on {SLICE_NAMES.get(name, name)} the cube is worse there than the frozen "
+                    f"teacher ({against['difference']:+.3f} on {group['questions']} questions)."
                 )
     dialogue = values["dialogue"]
     turns = values["slices"].get("dialogue_turns")
@@ -102,12 +106,14 @@ def _about_parts(values: dict[str, Any]) -> Iterator[str]:
 def _about_training(values: dict[str, Any]) -> Iterator[str]:
     training, stability = values["training"], values["stability"]
     gain = values["slices"][values["headline"]]["cube_minus"]["identity"]["difference"]
-    if training["loss_convergence"] is not None and training["loss_convergence"] > 0.01:
+    still_gaining = training["best_step"] > training["steps"] - 2 * training["steps_per_epoch"]
+    change = training["loss_convergence"]
+    if still_gaining and change is not None and change > 0.01:
         yield (
-            f"Train longer: the loss still changed by {training['loss_convergence']:.1%} in the "
-            "last epoch."
+            f"Train longer: the loss still changed by {change:.1%} in the last epoch, and the best "
+            "weights are among the last."
         )
-    if stability["spread"] is not None and stability["spread"] > max(gain, 0):
+    if stability["spread"] is not None and stability["spread"] > abs(gain):
         yield (
             f"Do not read much into this run: seeds differ by {stability['spread']:.3f} MRR@10, "
             f"the gain over the frozen teacher is {gain:+.3f}."

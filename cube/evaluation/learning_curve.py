@@ -36,7 +36,7 @@ def learning_curve(
         seed: of the parts.
     """
     by_question = [score(part(data, share, seed), share) for share in SHARES] + [full]
-    pairs = [round(data.num_pairs * share) for share in (*SHARES, 1.0)]
+    pairs = [_num_pairs(data, share) for share in (*SHARES, 1.0)]
     # Linear in every question's scores, so the interval is that of a mean over questions.
     line = sum(w * scores for w, scores in zip(_AT_TWICE, by_question, strict=True))
     gain, now = paired_bootstrap(np.asarray(line), full), float(full.mean())
@@ -62,5 +62,9 @@ def learning_curve(
 
 def part(data: TrainingSet, share: float, seed: int) -> TrainingSet:
     """Return a share of the training pairs; smaller parts lie within larger ones."""
-    kept = sampled(data.num_pairs, max(1, round(data.num_pairs * share)), seed)
+    kept = sampled(data.num_pairs, _num_pairs(data, share), seed)
     return replace(data, questions=data.questions[kept], answers=data.answers[kept])
+
+
+def _num_pairs(data: TrainingSet, share: float) -> int:
+    return max(1, round(data.num_pairs * share))

@@ -14,6 +14,7 @@ from cube.sampling import sampled
 from cube.training.objectives import corrupt
 
 _MAX_ROWS = 2_000
+_RIDGES = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # of the mean variance of a dimension
 _MAX_TRAINING_ROWS = 20_000
 _MAX_PAIRWISE = 500
 
@@ -23,9 +24,9 @@ def restoration(
 ) -> dict[str, Any]:
     """Corrupt test questions and measure the cosine of each cube's output with the clean vector.
 
-    Returns, by cube, for `corrupted` (nothing done) and `wiener` (the best linear map): `cosine`,
-    and `spearman`, the rank correlation of all pairwise similarities with those of the clean
-    vectors.
+    Returns, by cube, for `corrupted` (nothing done) and `wiener` (a linear map fitted to training
+    texts): `cosine`, and `spearman`, the rank correlation of all pairwise similarities with those
+    of the clean vectors.
     """
     pairs = np.concatenate(list(experiment.slices.values()))
     rows = sampled(np.unique(experiment.questions[pairs]), _MAX_ROWS)
@@ -52,20 +53,30 @@ def _closeness(output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
 
 
 def _best_linear_map(experiment: Experiment, noise: tuple[float, float], seed: int) -> np.ndarray:
-    """Return the matrix that restores corrupted training texts best in least squares.
+    """Return the matrix that restores corrupted training texts in least squares.
 
-    It is the Wiener filter of this noise: what the cube has to beat, or cannot where the teacher's
-    dimensions hold no more to tell signal from noise.
+    It is the Wiener filter of this noise, held to the identity as strongly as is best for a fifth
+    of the texts: what the cube has to beat, or cannot where the teacher's dimensions hold no more
+    to tell signal from noise.
     """
     data = experiment.training_set
     generator = torch.Generator().manual_seed(seed + 1)
-    gram = np.zeros((data.dimension, data.dimension))
-    cross = np.zeros_like(gram)
+
+    def corrupted(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        clean = normalized(data.gather(rows))
+        return corrupt(torch.from_numpy(clean), *noise, generator).numpy(), clean
+
     rows = sampled(data.texts, _MAX_TRAINING_ROWS, seed)
-    for block in np.array_split(rows, 1 + len(rows) // _MAX_ROWS):
-        clean = normalized(data.gather(block))
-        noisy = corrupt(torch.from_numpy(clean), *noise, generator).numpy()
+    chosen_on = np.arange(len(rows)) % 5 == 0
+    identity = np.eye(data.dimension)
+    gram, cross = np.zeros_like(identity), np.zeros_like(identity)
+    fitted_to = rows[~chosen_on]
+    for block in np.array_split(fitted_to, 1 + len(fitted_to) // _MAX_ROWS):
+        noisy, clean = corrupted(block)
         gram += noisy.T @ noisy
         cross += noisy.T @ clean
-    ridge = 1e-3 * np.trace(gram) / len(gram)
-    return np.linalg.solve(gram + ridge * np.eye(len(gram)), cross).astype(np.float32)
+    pulls = [ridge * np.trace(gram) / len(gram) * identity for ridge in _RIDGES]
+    maps = [np.linalg.solve(gram + pull, cross + pull) for pull in pulls if pull.any()]
+    noisy, clean = corrupted(rows[chosen_on][:_MAX_ROWS])
+    cosines = [float((normalized(noisy @ m) * clean).sum()) for m in (identity, *maps)]
+    return [identity, *maps][int(np.argmax(cosines))].astype(np.float32)

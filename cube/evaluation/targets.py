@@ -26,7 +26,8 @@ class Target:
             return ""
         return (
             f"The best map measured ({self.ceiling_name}) reaches {self.ceiling:.3f}: over this "
-            f"teacher and these data no map here meets {self.limit:g}, however well it ranks."
+            f"teacher and these data none that was measured meets {self.limit:g}, however well it "
+            "ranks."
         )
 
     @property
@@ -113,7 +114,7 @@ def target_facts(values: dict[str, Any]) -> dict[str, Any]:
         (name for name in restored if name != "corrupted"), key=restored.__getitem__
     )
     restorers = {
-        "wiener": "the best linear restorer",
+        "wiener": "a linear restorer",
         "autoencoder": "the cube",
         "final": "the cube",
     }

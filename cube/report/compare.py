@@ -123,7 +123,7 @@ def _slice(
             "mrr": part["scores"]["cube"]["mrr@10"],
             "teacher": part["scores"]["identity"]["mrr@10"],
             "cells": [part["scores"]["cube"][column] for column in _COLUMNS],
-            "gain": interval_cells(part["cube_minus"]["identity"], limit),
+            "gain": interval_cells(part["cube_minus"]["identity"], limit, part["judged"]),
             "minus_first": interval_cells(compared["difference"], limit) if compared else None,
         }
         for kind, run_id, part, compared in known

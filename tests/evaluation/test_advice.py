@@ -12,6 +12,7 @@ QUIET = {
     "slices": {
         "new_wordings": {
             "questions": 200,
+            "judged": True,
             "scores": {"cube": {"hub_skewness": 1.0}, "identity": {"hub_skewness": 1.0}},
             "cube_minus": {"identity": {"difference": 0.05}},
             "groups": [
@@ -28,7 +29,9 @@ QUIET = {
     "learning_curve": {"gain": {"low": -0.01, "high": 0.03}, "sentence": "Twice."},
     "confidence": None,
     "dialogue": {"ablation": {"gain": {"high": 0.03}}},
-    "training": {"loss_convergence": 0.001},
+    "training": {
+        "loss_convergence": 0.001, "best_step": 290, "steps": 300, "steps_per_epoch": 10,
+    },
     "stability": {"spread": 0.002},
 }  # fmt: skip
 
@@ -79,7 +82,7 @@ def test_a_part_that_got_worse_is_named():
     values = copy.deepcopy(QUIET)
     group = values["slices"]["new_wordings"]["groups"][0]
     group["cube_minus_identity"] = {"difference": -0.1, "low": -0.2, "high": -0.01}
-    assert "source 'faq'" in recommendations(values)[0]
+    assert "source 'faq': on new wordings of known answers" in recommendations(values)[0]
     group["judged"] = False
     assert recommendations(values) == []
 
@@ -89,6 +92,34 @@ def test_a_target_that_no_map_meets_says_so():
     assert "kNN" in target.out_of_reach
     assert Target("x", 0.5, 0.88, "above", ceiling=0.9, ceiling_name="kNN").out_of_reach == ""
     assert Target("x", 0.5, 0.88, "above").out_of_reach == ""
+
+
+def test_too_few_questions_say_nothing_about_more_data():
+    values = changed("learning_curve.gain", {"low": 0.0, "high": 0.0})
+    values["slices"]["new_wordings"]["judged"] = False
+    assert recommendations(values) == []
+
+
+def test_longer_is_advised_only_where_the_best_weights_are_the_last():
+    values = changed("training.loss_convergence", 0.05)
+    values["training"]["best_step"] = 200
+    assert recommendations(values) == []
+
+
+def test_seeds_that_agree_on_a_loss_are_no_reason_for_doubt():
+    assert (
+        recommendations(changed("slices.new_wordings.cube_minus.identity.difference", -0.15)) == []
+    )
+
+
+def test_a_threshold_that_gains_nothing_is_not_advised():
+    confidence = {
+        "threshold": 0.5,
+        "answered_share": 0.8,
+        "answered_accuracy": 0.6,
+        "accuracy": 0.6,
+    }
+    assert recommendations(changed("confidence", confidence)) == []
 
 
 def test_too_few_turns_say_nothing_about_context():

@@ -18,6 +18,12 @@ def test_a_constant_gain_per_doubling_goes_on(planted_experiment):
     assert curve["doubled_pairs"] == 800
 
 
+def test_a_single_pair_has_a_curve(planted_experiment):
+    data = part(planted_experiment.training_set, 0.001, seed=0)
+    curve = learning_curve(data, "x", np.ones(5), lambda _, share: np.ones(5))
+    assert [point["pairs"] for point in curve["points"]] == [1, 1, 1]
+
+
 def test_noise_widens_the_interval_and_no_score_exceeds_one(planted_experiment):
     data, generator = planted_experiment.training_set, np.random.default_rng(0)
     for level in (0.5, 0.99):

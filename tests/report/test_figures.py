@@ -77,6 +77,13 @@ def test_an_interval_beyond_the_scale_leaves_it_with_an_arrow() -> None:
     assert not beyond.findall(".//circle")
 
 
+@pytest.mark.parametrize("limit", [0.041, 0.045, 0.43, 0.49, 0.1, 0.22, 1.08])
+def test_an_axis_of_intervals_has_marks_on_both_sides(limit) -> None:
+    labels = [e.text for e in parse(interval_axis(limit)).findall(".//text")]
+    assert len(set(labels)) == 3
+    assert "0" in labels
+
+
 def test_intervals_of_nothing_and_of_zero_have_a_scale() -> None:
     assert shared_limit([]) == shared_limit([{"difference": 0, "low": 0, "high": 0}]) == 1.0
     parse(interval_plot({"difference": 0.0, "low": 0.0, "high": 0.0}, shared_limit([])))

@@ -23,7 +23,7 @@ from cube.evaluation.schema.outlook import Headroom, LabelCheck, Leaks, Learning
 
 __all__ = ["FORMAT", "Evaluation", "validated"]
 
-FORMAT = 3  # part of every evaluation's identity: raise it when equal inputs give other numbers
+FORMAT = 4  # part of every evaluation's identity: raise it when equal inputs give other numbers
 
 
 class Evaluation(Judgement):
@@ -44,7 +44,7 @@ class Evaluation(Judgement):
     timings: dict[str, Any] = Field(description="content of timings.json")
     stability: dict[str, Any] = Field(description="MRR@10 over seeds and its spread")
     restoration: dict[str, Restored] = Field(
-        description="corrupted, wiener (best linear), autoencoder, final"
+        description="corrupted, wiener (a linear map), autoencoder, final"
     )
     similarities: dict[str, Any] = Field(description="histograms of right and best wrong cosines")
     examples: dict[str, list[Example]] = Field(description="better and worse than the teacher")

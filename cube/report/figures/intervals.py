@@ -29,12 +29,12 @@ def wording(interval: dict[str, float]) -> str:
     return "unclear"
 
 
-def interval_cells(interval: dict[str, float], limit: float) -> dict[str, Any]:
+def interval_cells(interval: dict[str, float], limit: float, judged: bool = True) -> dict[str, Any]:
     """Return what a row of a table says of an interval: numbers, words and a plot."""
     return {
         "difference": signed(interval["difference"]),
         "ends": f"{signed(interval['low'])} to {signed(interval['high'])}",
-        "wording": wording(interval),
+        "wording": wording(interval) if judged else "too few to judge",
         "plot": interval_plot(interval, limit),
     }
 
@@ -63,7 +63,8 @@ def interval_axis(limit: float) -> Markup:
     """Draw the axis that the plots of a table share."""
     scale = _scale(limit)
     parts: list[Element] = []
-    for value in (scale.ticks(4)[0], 0.0, scale.ticks(4)[-1]):
+    ticks = scale.ticks(5)
+    for value in (ticks[0], 0.0, ticks[-1]):
         digits = 2 if limit >= 0.05 else 3
         label = "0" if value == 0 else signed(value, digits)
         parts += [

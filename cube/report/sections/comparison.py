@@ -70,8 +70,7 @@ COLUMNS = (
     Column("hub_skewness", "Hub skewness", fixed,
            "Skewness of how often an answer is among the first ten. 0 without hubs.", main=False),
     Column("never_retrieved", "Never found", percent,
-           "Share of the bank that is among the first ten of no question, of as many answers as "
-           "could be.", main=False),
+           "Share of the bank that is among the first ten of no question.", main=False),
 )  # fmt: skip
 
 
@@ -117,7 +116,9 @@ def _slice(evaluation: dict[str, Any], name: str) -> dict[str, Any]:
             "bar": round(100 * scores[system]["mrr@10"] / best, 1) if best else 0,
             "cells": _cells(columns, scores[system], main=True),
             "more": _cells(columns, scores[system], main=False),
-            "minus": interval_cells(intervals[system], limit) if system in intervals else None,
+            "minus": interval_cells(intervals[system], limit, part["judged"])
+            if system in intervals
+            else None,
         }
         for system in order
     ]

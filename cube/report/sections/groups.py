@@ -37,7 +37,4 @@ def _table(name: str, part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(group: dict[str, Any], limit: float) -> dict[str, Any]:
-    cells = interval_cells(group["cube_minus_identity"], limit)
-    if not group["judged"]:
-        cells["wording"] = "too few to judge"
-    return {**group, **cells}
+    return {**group, **interval_cells(group["cube_minus_identity"], limit, group["judged"])}

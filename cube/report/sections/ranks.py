@@ -29,7 +29,6 @@ def ranks_section(evaluation: dict[str, Any]) -> dict[str, Any] | None:
         "first k answers",
         "questions answered",
         log_x=True,
-        x_ticks=[k for k in curve["k"] if k in (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1000)],
         write_x=count,
         percent_y=True,
     )

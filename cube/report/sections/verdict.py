@@ -46,7 +46,7 @@ def verdict_section(
         "cube": part["scores"]["cube"]["mrr@10"],
         "teacher": part["scores"]["identity"]["mrr@10"],
         "interval": interval,
-        "wording": _IN_WORDS[wording(interval)],
+        "wording": _IN_WORDS[wording(interval)] if part["judged"] else "too few to judge",
         "plot": interval_plot(interval, limit),
         "axis": interval_axis(limit),
         "baseline": baseline,
