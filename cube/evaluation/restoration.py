@@ -55,9 +55,9 @@ def _closeness(output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
 def _best_linear_map(experiment: Experiment, noise: tuple[float, float], seed: int) -> np.ndarray:
     """Return the matrix that restores corrupted training texts in least squares.
 
-    It is the Wiener filter of this noise, held to the identity as strongly as is best for a fifth
-    of the texts: what the cube has to beat, or cannot where the teacher's dimensions hold no more
-    to tell signal from noise.
+    It is the Wiener filter of this noise, held to the identity as strongly as is best for the
+    validation texts: what the cube has to beat, or cannot where the teacher's dimensions hold no
+    more to tell signal from noise.
     """
     data = experiment.training_set
     generator = torch.Generator().manual_seed(seed + 1)
@@ -67,16 +67,14 @@ def _best_linear_map(experiment: Experiment, noise: tuple[float, float], seed: i
         return corrupt(torch.from_numpy(clean), *noise, generator).numpy(), clean
 
     rows = sampled(data.texts, _MAX_TRAINING_ROWS, seed)
-    chosen_on = np.arange(len(rows)) % 5 == 0
     identity = np.eye(data.dimension)
     gram, cross = np.zeros_like(identity), np.zeros_like(identity)
-    fitted_to = rows[~chosen_on]
-    for block in np.array_split(fitted_to, 1 + len(fitted_to) // _MAX_ROWS):
+    for block in np.array_split(rows, 1 + len(rows) // _MAX_ROWS):
         noisy, clean = corrupted(block)
         gram += noisy.T @ noisy
         cross += noisy.T @ clean
     pulls = [ridge * np.trace(gram) / len(gram) * identity for ridge in _RIDGES]
-    maps = [np.linalg.solve(gram + pull, cross + pull) for pull in pulls if pull.any()]
-    noisy, clean = corrupted(rows[chosen_on][:_MAX_ROWS])
-    cosines = [float((normalized(noisy @ m) * clean).sum()) for m in (identity, *maps)]
-    return [identity, *maps][int(np.argmax(cosines))].astype(np.float32)
+    maps = [identity, *(np.linalg.solve(gram + pull, cross + pull) for pull in pulls)]
+    noisy, clean = corrupted(data.validation_texts[:_MAX_ROWS])
+    cosines = [float((normalized(noisy @ m) * clean).sum()) for m in maps]
+    return maps[int(np.argmax(cosines))].astype(np.float32)
