@@ -101,7 +101,9 @@ _MIXED = StageConfig(name="mixed", mode="mixed", max_steps=100, max_epochs=60)
 _DIALOGUE = StageConfig(name="dialogue", mode="dialogue", max_steps=600, learning_rate=4.5e-3)
 
 PRESETS: dict[str, list[StageConfig]] = {
-    "autoencoder": [_AUTOENCODER],
+    "autoencoder": [
+        _AUTOENCODER.model_copy(update={"max_steps": 600, "max_epochs": 300, "learning_rate": 3e-3})
+    ],
     "mixed": [_MIXED.model_copy(update={"max_steps": 400, "max_epochs": 150})],
     "dialogue": [_DIALOGUE],
     "staged": [_AUTOENCODER, _MIXED, _DIALOGUE],

@@ -1,4 +1,4 @@
-"""What the settings leave open, decided by trainings that answer the validation questions.
+"""What the settings leave open, decided by trainings that are scored on validation.
 
 A hub and hard negatives help much on some data and hurt on other (docs/LOG.md): a hub where answers
 lie far from their questions, hard negatives where what the teacher ranks first is truly wrong.
@@ -7,6 +7,7 @@ lie far from their questions, hard negatives where what the teacher ranks first 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +19,7 @@ from cube.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
-MIN_QUESTIONS = 100  # of validation; fewer cannot tell
+MIN_QUESTIONS = 100  # of validation, or texts to restore; fewer cannot tell
 HARD_NEGATIVES, HUB = "training.hard_negatives", "core.hub"
 _MINED = 2  # hard negatives of a question
 _SMALL_HUB, _LARGE_HUB = 1 / 12, 5 / 12  # units by dimensions: as many weights as the third sweep
@@ -41,9 +42,10 @@ class Trial:
     Attributes:
         setting: its path in a config.
         value: tried, against what was taken before it.
-        gain: in MRR@10 on validation.
-        standard_error: of that gain, over questions.
+        gain: of the measure, on validation.
+        standard_error: of that gain, over questions or texts.
         taken: whether the value is used.
+        measure: what the training is for.
     """
 
     setting: str
@@ -51,6 +53,7 @@ class Trial:
     gain: float
     standard_error: float
     taken: bool
+    measure: Literal["MRR@10", "restored cosine"] = "MRR@10"
 
 
 def run_trials(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -> list[Trial]:
@@ -59,32 +62,34 @@ def run_trials(core: CoreConfig, training: TrainingConfig, data: TrainingSet) ->
     Two trainings of the first stage that answers, without memory and whitening, are equal but for
     the setting. Hard negatives are taken if the questions rank better by one standard error, a
     large hub, which multiplies the parameters, by two. A small hub costs no more than the sweep it
-    replaces: it is taken if they rank better at all.
+    replaces: it is taken if they rank better at all. A curriculum that never answers is tried by
+    its first stage, and by the cosine of restored texts.
 
     Args:
         core: `hub` is tried if it is "auto" and the rule is planes.
         training: `hard_negatives` are tried if they are "auto" and mining them takes seconds.
         data: to train and to validate on; with fewer than 100 questions there is no trial.
     """
-    few = len(data.validation) < MIN_QUESTIONS
-    if few or not any(stage.answers for stage in training.stages):
+    answers = any(stage.answers for stage in training.stages)
+    if len(data.validation if answers else data.validation_texts) < MIN_QUESTIONS:
         return []
+    measure = "MRR@10" if answers else "restored cosine"
     trials: list[Trial] = []
     candidates = _candidates(core, training, data)
-    ranks = _ranks(*with_trials(core, training, trials), data) if candidates else None
+    scores = _scores(*with_trials(core, training, trials), data) if candidates else None
     for candidate in candidates:
         setting, value = candidate.setting, candidate.value
         wanted = Trial(setting, value, 0.0, 0.0, taken=True)
-        changed = _ranks(*with_trials(core, training, [*trials, wanted]), data)
-        gains = changed - ranks
+        changed = _scores(*with_trials(core, training, [*trials, wanted]), data)
+        gains = changed - scores
         gain, error = float(gains.mean()), standard_error(gains)
-        trial = Trial(setting, value, gain, error, gain > candidate.errors * error)
+        trial = Trial(setting, value, gain, error, gain > candidate.errors * error, measure)
         logger.info(
-            "%s = %d gained %+.4f MRR@10 on validation (standard error %.4f): %s",
-            setting, value, gain, error, "taken" if trial.taken else "left out",
+            "%s = %d gained %+.4f %s on validation (standard error %.4f): %s",
+            setting, value, gain, measure, error, "taken" if trial.taken else "left out",
         )  # fmt: skip
         trials.append(trial)
-        ranks = changed if trial.taken else ranks
+        scores = changed if trial.taken else scores
     return trials
 
 
@@ -103,7 +108,8 @@ def with_trials(
 
 def _candidates(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -> list[Candidate]:
     found = []
-    if training.hard_negatives == "auto" and can_be_mined(data):
+    answers = any(stage.answers for stage in training.stages)
+    if training.hard_negatives == "auto" and answers and can_be_mined(data):
         found.append(Candidate(HARD_NEGATIVES, _MINED, errors=1.0))
     if core.hub == "auto" and core.rule == "planes":
         small, large = (max(1, round(share * data.dimension)) for share in (_SMALL_HUB, _LARGE_HUB))
@@ -116,13 +122,19 @@ def can_be_mined(data: TrainingSet) -> bool:
     return len(np.unique(data.questions)) * len(np.unique(data.answers)) <= _MOST_COMPARED
 
 
-def _ranks(
+def _scores(
     core: CoreConfig, training: TrainingConfig, data: TrainingSet
-) -> Float[np.ndarray, " questions"]:
-    """Return the reciprocal ranks of the validation questions after a training."""
-    stage = next(stage for stage in training.dialogue_alone().stages if stage.answers)
+) -> Float[np.ndarray, " scored"]:
+    """Return the reciprocal rank of every validation question after a training.
+
+    Where no stage answers: the cosine of every restored validation text.
+    """
+    answering = [stage for stage in training.dialogue_alone().stages if stage.answers]
+    stage = [*answering, *training.stages][0]
     alone = core.model_copy(update={"memory_pairs": 0, "whitening": False})
     trainer = Trainer(training.model_copy(update={"stages": [stage]}), alone, data)
     cube, _ = trainer.train()
     validation = trainer.validation
+    if not answering:
+        return validation.restored_cosines(cube)
     return validation.reciprocal_ranks(cube.apply_to(validation.questions))

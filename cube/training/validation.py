@@ -38,9 +38,12 @@ class Validation:
     def score(self, cube: Cube) -> tuple[float, float]:
         """Return MRR@10 and the mean cosine of restored vectors."""
         mrr = self.reciprocal_ranks(cube.apply_to(self.questions)).mean()
+        return float(mrr), float(self.restored_cosines(cube).mean())
+
+    def restored_cosines(self, cube: Cube) -> Float[np.ndarray, " T"]:
+        """Return the cosine of every restored text with the clean one."""
         clean, corrupted = self._texts
-        restored = cube.restore(corrupted)
-        return float(mrr), float((restored * normalized(clean)).sum(axis=1).mean())
+        return (cube.restore(corrupted) * normalized(clean)).sum(axis=1)
 
     def reciprocal_ranks(self, predictions: Float[np.ndarray, "Q dim"]) -> Float[np.ndarray, " Q"]:
         """Return 1 / rank of every question's first right answer, 0 beyond rank 10."""

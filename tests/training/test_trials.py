@@ -26,6 +26,18 @@ def data_of(bent: bool) -> TrainingSet:
     return make_training_set(vectors, np.arange(PAIRS), PAIRS + np.arange(PAIRS), splits)
 
 
+def clustered_data() -> TrainingSet:
+    """Vectors lie at a few places, in all directions: no linear map tells them from noise."""
+    generator = np.random.default_rng(0)
+    places = generator.normal(size=(2 * DIMENSION, DIMENSION))
+    vectors = places[generator.integers(len(places), size=2 * PAIRS)]
+    vectors = vectors + 0.1 * generator.normal(size=vectors.shape)
+    splits = np.full(PAIRS, Split.TRAIN, np.int8)
+    splits[:400] = Split.VALIDATION
+    numbers = np.arange(PAIRS)
+    return make_training_set(vectors.astype(np.float32), numbers, PAIRS + numbers, splits)
+
+
 @pytest.fixture
 def training() -> TrainingConfig:
     stage = {"name": "dialogue", "mode": "dialogue", "max_steps": 120, "learning_rate": 1e-2}
@@ -65,7 +77,7 @@ def test_what_is_taken_gains_by_enough_standard_errors(training, monkeypatch, er
         steps = (training.hard_negatives > 0) + core.hub / SMALL - (core.hub == LARGE) * 3
         return np.zeros(100) if not steps else steps * (noise + errors * 0.1005)
 
-    monkeypatch.setattr(trials_module, "_ranks", ranks)
+    monkeypatch.setattr(trials_module, "_scores", ranks)
     core, chosen, trials = settled(CoreConfig(), training, data_of(bent=False))
     hard = trials["training.hard_negatives", 2]
     assert hard.gain / hard.standard_error == pytest.approx(errors, rel=1e-3)
@@ -88,10 +100,16 @@ def test_where_mining_takes_long_hard_negatives_are_not_tried(training, monkeypa
     assert chosen.hard_negatives == 0
 
 
-def test_a_curriculum_that_never_answers_has_no_trial(training):
-    alone = training.model_copy(update={"stages": training.stages[:1]})
-    core, chosen, trials = settled(CoreConfig(), alone, data_of(bent=True))
-    assert (core.hub, chosen.hard_negatives, trials) == (0, 0, {})
+def test_a_curriculum_that_never_answers_is_tried_by_what_it_restores(training, monkeypatch):
+    stage = training.stages[0].model_copy(update={"max_steps": 120, "learning_rate": 1e-2})
+    alone = training.model_copy(update={"stages": [stage]})
+    data = clustered_data()
+    core, chosen, trials = settled(CoreConfig(), alone, data)
+    assert list(trials) == [("core.hub", SMALL), ("core.hub", LARGE)]
+    assert (core.hub, chosen.hard_negatives) == (LARGE, 0)
+    assert {trial.measure for trial in trials.values()} == {"restored cosine"}
+    monkeypatch.setattr(trials_module, "MIN_QUESTIONS", len(data.validation_texts) + 1)
+    assert run_trials(CoreConfig(), alone, data) == []
 
 
 def test_a_rule_without_a_hub_may_still_have_hard_negatives(training):
