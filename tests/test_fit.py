@@ -15,6 +15,7 @@ from cube.errors import DataError
 from cube.fit import apply_model, distinct_rows, evaluate_vectors, fit_vectors
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.model import load_model
+from cube.training.trials import Trial
 
 FAST = "training.stages=[{name: dialogue, mode: dialogue, max_steps: 80, learning_rate: 3e-3}]"
 QUICK = ["--set", FAST, "--set", "training.batch_size=64", "--set", "training.weight_decay=0.01"]
@@ -273,3 +274,10 @@ def test_moved_vectors_are_written_as_npy_or_not_at_all(tmp_path, files, capsys)
     assert run("apply", "--model", tmp_path, "--vectors", files[1], "--out", out) == 2
     assert "written as .npy" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_what_trials_take_is_trained(planted, tmp_path, monkeypatch):
+    hub = Trial("core.hub", 4, 0.1, 0.01, taken=True)
+    monkeypatch.setattr("cube.fit.run_trials", lambda *_: [hub])
+    fit_vectors(*planted, tmp_path / "model", load_config(None, [FAST]))
+    assert load_model(tmp_path / "model").cube.config.hub == 4

@@ -54,3 +54,10 @@ def test_cleaning_is_idempotent(value):
     except RowError:
         return
     assert clean_text(once, "text", 10_000) == once
+
+
+def test_letters_are_composed_and_nothing_else_is_changed():
+    assert clean_text("cafe\u0301 \u2460 \ufb01x", "text", 99) == "caf\u00e9 \u2460 \ufb01x"
+    assert clean_text("four", "text", 4) == "four"
+    with pytest.raises(RowError, match="5 characters, at most 4"):
+        clean_text("fives", "text", 4)

@@ -55,6 +55,7 @@ def test_the_same_again_is_the_same_corpus(corpus, tmp_path):
     assert without_pairs(corpus, {4: "too odd"}, root) == first
     assert (first.folder / "manifest.json").stat().st_mtime_ns == written
     assert without_pairs(corpus, {5: "too odd"}, root).digest != first.digest
+    assert without_pairs(corpus, {4: "too short"}, root).digest != first.digest
     assert without_pairs(corpus, {}, root) == corpus
 
 

@@ -47,6 +47,18 @@ def test_every_answer_of_a_new_wording_is_seen_in_training(seed):
     assert len(slices["new_wordings"]) + len(slices["unseen_answers"]) == (splits == 2).sum()
 
 
+def test_one_wording_stays_in_training_however_many_are_held_out():
+    group = np.repeat(keys(range(200)), 2)
+    shares = SplitConfig(
+        unseen_validation=0.1, unseen_test=0.1, wording_validation=0.45, wording_test=0.45
+    )
+    splits = assign_splits(group, keys(range(1_000, 1_400)), np.zeros(400, bool), shares)
+    pairs = slice_pairs(group, np.zeros(400, bool), splits, most=400)
+    trained = np.unique(group[splits == Split.TRAIN])
+    assert len(trained) > 140
+    assert np.isin(group[pairs["new_wordings"]], trained).all()
+
+
 def test_a_large_slice_is_sampled_the_same_way_every_time():
     group, _, splits = faq(2_000, 4)
     none = np.zeros(len(group), bool)

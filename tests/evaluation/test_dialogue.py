@@ -7,7 +7,12 @@ import pytest
 
 from cube.data.splits import Split
 from cube.evaluation.baselines import System
-from cube.evaluation.dialogue import coherence, context_preservation, dialogue_measures
+from cube.evaluation.dialogue import (
+    _another_dialogue,
+    coherence,
+    context_preservation,
+    dialogue_measures,
+)
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
 
@@ -106,3 +111,11 @@ def test_a_turn_that_is_answer_and_context_counts_once(talks):
     hits, chance = coherence(twice, answers_of(twice))
     assert hits.all()
     assert (chance == 1 / 4).all()
+
+
+def test_turns_are_taken_from_another_dialogue():
+    dialogues = np.repeat([3, 1, 2], [50, 2, 1])
+    donors = _another_dialogue(dialogues)
+    assert donors is not None
+    assert (dialogues[donors] != dialogues).all()
+    assert _another_dialogue(np.zeros(5)) is None

@@ -18,6 +18,19 @@ def test_a_constant_gain_per_doubling_goes_on(planted_experiment):
     assert curve["doubled_pairs"] == 800
 
 
+def test_the_parts_are_trained_on_and_drift_remembers_training_alone(planted_experiment):
+    data, sizes = planted_experiment.training_set, []
+
+    def score(part, share):
+        sizes.append(part.num_pairs)
+        return np.ones(5)
+
+    learning_curve(data, "x", np.ones(5), score)
+    assert sizes == [100, 200]
+    kept = planted_experiment.reference_rows(10_000)
+    assert set(kept.tolist()) == set(data.questions.tolist())
+
+
 def test_a_single_pair_has_a_curve(planted_experiment):
     data = part(planted_experiment.training_set, 0.001, seed=0)
     curve = learning_curve(data, "x", np.ones(5), lambda _, share: np.ones(5))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import normalize
 
 from cube.config import CoreConfig, parse_config
 from cube.errors import ConfigError, ModelError
@@ -108,3 +109,10 @@ def test_linear_sweeps_are_one_matrix():
 def test_a_cube_that_is_not_linear_has_no_matrix(options):
     with pytest.raises(ModelError, match="not one matrix"):
         affine_map(random_cube(48, **options))
+
+
+def test_half_strength_lies_half_way():
+    cube, x = random_cube(48), torch.randn(5, 48)
+    cube.strength.fill_(0.5)
+    half_way = normalize(x, dim=-1) + normalize(3 * cube(x), dim=-1)
+    torch.testing.assert_close(cube.answer(x), normalize(half_way, dim=-1))

@@ -96,3 +96,23 @@ def test_weights_that_are_not_finite_are_nothing_to_return_to(data):
         next(trainer.cube.parameters()).fill_(float("nan"))
     trainer._validate("validation", None)
     assert trainer._good is good
+
+
+def test_a_stage_is_not_compared_with_the_one_before(data):
+    """Answering costs more than restoring does: that is no explosion."""
+    stages = [SETTINGS["stages"][0], {**DIALOGUE, "temperature": 0.02}]
+    settings = config(stages=stages, divergence={"explosion": 1.5})
+    trainer = Trainer(settings, CoreConfig(), data)
+    _, result = trainer.train()
+    restoring, answering = trainer.state.losses[:20], trainer.state.losses[20:]
+    assert min(answering[:5]) > 1.5 > 1.5 * max(restoring)
+    assert result.skipped_steps == 0
+
+
+def test_a_second_return_lowers_the_rate_again(data, monkeypatch):
+    told = iter([None] * 25 + ["once", "twice"])
+    monkeypatch.setattr("cube.training.trainer.objection", lambda *_: next(told, None))
+    trainer = Trainer(config(stages=[DIALOGUE]), CoreConfig(), data)
+    trainer.train()
+    returns = [e for e in trainer.state.history if e["event"] == "rollback"]
+    assert [e["rate_scale"] for e in returns] == [0.5, 0.25]

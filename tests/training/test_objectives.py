@@ -16,7 +16,7 @@ from cube.training.batches import Batches, PairBatch
 from cube.training.candidates import Candidates
 from cube.training.curriculum import StageProgress, plan_step
 from cube.training.dataset import make_training_set
-from cube.training.loss import answering_loss
+from cube.training.loss import accumulate_gradient, answering_loss
 from cube.training.objectives import (
     centred_cosine_loss,
     contrastive_loss,
@@ -299,3 +299,32 @@ def test_every_objective_trains_alike_twice_and_unlike_the_default(data, changes
 
     assert torch.equal(weights(**changes), weights(**changes))
     assert not torch.equal(weights(**changes), weights())
+
+
+def test_noise_is_that_of_the_stage_and_new_at_every_step(data):
+    quiet = {"name": "quiet", "mode": "mixed", "max_steps": 9, "noise": 0.0}
+    loud = {"name": "loud", "mode": "mixed", "max_steps": 9, "noise": 0.9}
+    settings = config(stages=[quiet, loud], dropped_dimensions=0.0, question_noise=0.3)
+    batches = Batches(data, settings, Processes())
+
+    def noise_of(stage: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        batch = batches.load(plan_step(settings, StageProgress(stage=stage), step, 1))
+        plain = Batches(data, config(), Processes()).load(plan_of(config(), step)).pairs
+        return batch.texts.corrupted - batch.texts.clean, batch.pairs.questions - plain.questions
+
+    assert noise_of(0, 0)[0].abs().max() < 1e-6
+    first, later = noise_of(1, 0), noise_of(1, 1)
+    for now, then in zip(first, later, strict=True):
+        assert now.norm() > 0.1
+        assert not torch.allclose(now[0], then[0])
+
+
+def test_a_step_weighs_restoring_against_answering(data):
+    settings = config(stages=[{"name": "mixed", "mode": "mixed", "max_steps": 9}])
+    plan = plan_step(settings, StageProgress(), 0, 1)
+    batch = Batches(data, settings, Processes()).load(plan)
+    cube = Cube(12, CoreConfig())
+    answering = accumulate_gradient(cube, dataclasses.replace(batch, texts=None), 0.0, settings)
+    restoring = accumulate_gradient(cube, dataclasses.replace(batch, pairs=None), 1.0, settings)
+    both = accumulate_gradient(cube, batch, 0.2, settings)
+    assert both == pytest.approx(0.8 * answering + 0.2 * restoring, rel=1e-4)

@@ -117,3 +117,9 @@ def test_modes_weigh_the_losses():
 
     assert [weight(m) for m in ("autoencoder", "mixed", "dialogue")] == [1.0, 0.5, 0.0]
     assert weight("mixed", 0.25) == 0.25
+
+
+def test_a_threshold_that_is_just_reached_ends_a_stage():
+    stage = StageConfig(name="a", mode="dialogue", threshold=0.5)
+    assert StageProgress(score=0.5).finished(stage, 10) == "threshold"
+    assert StageProgress(score=0.4999).finished(stage, 10) is None

@@ -12,7 +12,7 @@ from cube.errors import ConfigError, DataError
 from cube.lattice.core import Cube
 from cube.lattice.layout import correlation_order
 from cube.training.dataset import TrainingSet, make_training_set
-from cube.training.optimizer import decay_of
+from cube.training.optimizer import decay_of, update_average
 from cube.training.speed import plain_loop, speedup_over_plain_loop, trainer_loop
 from cube.training.trainer import Trainer
 from cube.training.validation import Validation
@@ -177,3 +177,23 @@ def test_a_device_that_is_not_there_is_replaced_by_the_cpu(data, caplog):
     assert "the CPU works instead" in caplog.text
     with pytest.raises(ConfigError, match="device 'tpux'"):
         Trainer(config(device="tpux"), CoreConfig(), data)
+
+
+def test_a_stage_trains_by_its_own_settings(data):
+    stage = {"name": "dialogue", "mode": "dialogue", "max_steps": 20, "learning_rate": 3e-3}
+    by_stage = config(stages=[{**stage, "temperature": 0.5}])
+    by_default, by_all = config(stages=[stage]), config(stages=[stage], temperature=0.5)
+    found = [
+        weights_of(Trainer(settings, CoreConfig(memory_pairs=0), data).train()[0])
+        for settings in (by_stage, by_all, by_default)
+    ]
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
+def test_an_average_begins_with_the_first_weights():
+    cube = Cube(12, CoreConfig())
+    average = {name: torch.full_like(value, 7.0) for name, value in cube.named_parameters()}
+    update_average(average, cube, decay=0.99, step=0)
+    for name, value in cube.named_parameters():
+        assert torch.equal(average[name], value)
