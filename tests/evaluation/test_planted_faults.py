@@ -1,6 +1,7 @@
 """Faults planted in the data are found, named and, where the test would lie, refused."""
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from cube import steps
 from cube.data.splits import Split
 from cube.errors import DataError
-from cube.evaluation.headroom import check_labels, headroom, look_ahead
+from cube.evaluation.headroom import Outlook, check_labels, headroom, look_ahead
 from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.evaluation.metrics import normalized
 from tests.conftest import write_jsonl
@@ -157,3 +158,22 @@ def test_a_constant_added_to_all_vectors_changes_cosines_and_no_verdict(alike):
     assert shifted["mean_answer"]["cosine"] > 0.85 > plain["mean_answer"]["cosine"]
     assert shifted["mean_answer"]["mrr@10"] < 0.05
     assert found[0]["verdict"]["promote"] == found[1]["verdict"]["promote"]
+
+
+@pytest.mark.parametrize(
+    ("training", "validation", "learned", "suspicious"),
+    [
+        (0.4, 0.7, 0.7, True),  # held-out answers are nearer: only training was joined wrongly
+        (0.4, 0.4, 0.4, True),  # nothing that was learned carries over
+        (0.4, 0.5, 0.7, False),  # an odd teacher, from which something is learned
+        (0.7, 0.95, 0.95, False),
+        (0.7, 0.7, 0.4, False),
+    ],
+)
+def test_labels_are_doubted_for_two_reasons_only(training, validation, learned, suspicious):
+    def scored(accuracy):
+        return Mock(summary=lambda: {"contrastive_accuracy": accuracy})
+
+    parts = {"training": training, "identity": validation, "best": learned}
+    outlook = Mock(spec=Outlook, **{name: scored(value) for name, value in parts.items()})
+    assert check_labels(outlook)["suspicious"] is suspicious

@@ -197,3 +197,11 @@ def test_an_average_begins_with_the_first_weights():
     update_average(average, cube, decay=0.99, step=0)
     for name, value in cube.named_parameters():
         assert torch.equal(average[name], value)
+
+
+def test_what_training_answers_a_question_with_is_right_in_validation_too():
+    splits = np.array([Split.TRAIN, Split.VALIDATION, Split.TRAIN], np.int8)
+    vectors = np.eye(6, dtype=np.float32)
+    task = make_training_set(vectors, np.array([0, 0, 1]), np.array([3, 4, 5]), splits).validation
+    assert task.questions.tolist() == [0]
+    assert set(task.bank[task.right].tolist()) == {3, 4}
