@@ -80,7 +80,7 @@ def load_suite(source: str | Path) -> Suite:
         raise ConfigError(f'Suite {path} has no list "expectations" with at least one entry.')
     # One by one: a whole suite from JSON skips what it does not know with no more than a log line.
     built = [_build(e, i, f"Suite {path}, expectation {i + 1}") for i, e in enumerate(entries)]
-    return Suite(values["name"], path, entries, built, values.get("example_columns", []))
+    return Suite(values["name"], path, entries, built, values.get("example_columns") or ["row"])
 
 
 def validate(

@@ -12,7 +12,7 @@ from cube.cli import main
 from cube.config import load_config
 from cube.data.splits import Split
 from cube.errors import DataError
-from cube.fit import apply_model, distinct_rows, evaluate_vectors, fit_vectors
+from cube.fit import _shares, apply_model, distinct_rows, evaluate_vectors, fit_vectors
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.model import load_model
 from cube.training.trials import Trial
@@ -90,6 +90,9 @@ def test_a_saved_cube_is_judged_fitted_to_the_answers_it_is_judged_on(tmp_path, 
         values = evaluate_vectors(saved, *planted, load_config(None, QUICK[1::2]).evaluation)
         scores.append(values["slices"]["all_pairs"]["scores"]["cube"])
     assert scores[0] == scores[1]
+    saved.cube.whitening = None
+    plain = evaluate_vectors(saved, *planted, load_config(None, QUICK[1::2]).evaluation)
+    assert scores[0] != plain["slices"]["all_pairs"]["scores"]["cube"]
 
 
 def test_shuffled_answers_are_refused_and_named(tmp_path, planted, files, capsys):
@@ -281,3 +284,8 @@ def test_what_trials_take_is_trained(planted, tmp_path, monkeypatch):
     monkeypatch.setattr("cube.fit.run_trials", lambda *_: [hub])
     fit_vectors(*planted, tmp_path / "model", load_config(None, [FAST]))
     assert load_model(tmp_path / "model").cube.config.hub == 4
+
+
+def test_a_million_pairs_are_held_out_by_number_not_by_share():
+    assert _shares(1_000).unseen_test == 0.08
+    assert _shares(1_000_000).wording_validation == pytest.approx(0.001)

@@ -184,6 +184,15 @@ def test_near_duplicates_are_quarantined_where_asked_for(tmp_path):
     assert corpus.manifest["rows"]["duplicates_merged"] == 1
 
 
+@pytest.mark.parametrize(("similarity", "refused"), [(0.8, 0), (0.7, 1)])
+def test_how_near_a_near_duplicate_is_is_a_setting(tmp_path, similarity, refused):
+    words = [f"word{i}" for i in range(60)]
+    other = [*words[:-8], *(f"else{i}" for i in range(8))]  # shares three quarters of all shingles
+    lines = [json.dumps({"text": " ".join(some)}) for some in (words, other)]
+    filters = {"near_duplicates": "minhash", "near_duplicate_similarity": similarity}
+    assert read(tmp_path, *lines, filters=filters).manifest["rows"]["quarantined"] == refused
+
+
 def test_filters_can_be_switched_off(tmp_path):
     line = '{"question": "...", "answer": "..."}'
     assert read(tmp_path, line).manifest["rows"]["quarantined"] == 1

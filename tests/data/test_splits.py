@@ -110,3 +110,22 @@ def test_uniform_is_uniform():
     assert draws.min() >= 0
     assert draws.max() < 1
     assert (abs(histogram - 2_000) < 250).all()
+
+
+def test_what_a_dialogue_asks_is_nowhere_asked_in_another_split():
+    """Every group is a turn, a pair with the turn's own wording, and a pair with another."""
+    group = np.repeat(keys(range(300)), 3)
+    wording = keys(range(1_000, 1_900))
+    wording[1::3] = wording[::3]
+    is_dialogue = np.tile([True, False, False], 300)
+    splits = assign_splits(group, wording, is_dialogue, SplitConfig()).reshape(300, 3)
+    assert (splits[:, 0] == splits[:, 1]).all()
+    assert (splits[:, 0] != splits[:, 2]).any()
+
+
+def test_an_answer_is_known_where_training_has_seen_it_not_where_validation_has():
+    answers = np.array([1, 1, 2, 2])
+    splits = np.array([Split.VALIDATION, Split.TEST, Split.TRAIN, Split.TEST])
+    slices = slice_pairs(answers, np.zeros(4, bool), splits, most=4)
+    assert slices["new_wordings"].tolist() == [3]
+    assert slices["unseen_answers"].tolist() == [1]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,12 @@ def test_a_handful_of_questions_is_not_judged(known):
 
 def cube() -> Cube:
     return Cube(DIMENSION, CoreConfig())
+
+
+def test_recent_questions_are_compared_with_those_that_were_held_out(known):
+    train, vectors = known.splits == Split.TRAIN, known.vectors.copy()
+    vectors[known.questions[train]] = vectors[known.answers[train]]  # learned by heart
+    learned = replace(known, vectors=vectors)
+    judgement = judge_quality(cube(), recent(known, 200), learned, deviations=5)
+    assert judgement is not None
+    assert not judgement.drifted

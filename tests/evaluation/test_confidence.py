@@ -72,3 +72,23 @@ def test_too_few_questions_give_no_confidence(planted):
     questions, answers = (part[:60] for part in planted)
     few = experiment_of(questions, answers)
     assert fit_confidence(Cube(48, CoreConfig()), few, few.reference_questions(10)) is None
+
+
+@pytest.mark.parametrize("known", [3, 40])
+def test_the_distance_is_that_to_the_fifth_nearest_or_the_farthest_of_fewer(known):
+    generator = np.random.default_rng(0)
+    questions, reference = (
+        generator.standard_normal((7, 16)),
+        generator.standard_normal((known, 16)),
+    )
+    cosines = np.sort(normalized(questions) @ normalized(reference).T, axis=1)[:, ::-1]
+    np.testing.assert_allclose(
+        distances_to(questions, reference), 1 - cosines[:, min(known, 5) - 1]
+    )
+
+
+def test_a_probability_is_the_logistic_function_of_score_lead_and_novelty():
+    confidence = Confidence([1.0, 2.0, -3.0], 0.5, [0.0], 100)
+    scores, novelty = np.array([[0.9, 0.6], [0.4, 0.4]]), np.array([0.1, 0.8])
+    logits = np.array([0.9 + 2 * 0.3 - 0.3 + 0.5, 0.4 - 2.4 + 0.5])
+    np.testing.assert_allclose(confidence.probability(scores, novelty), 1 / (1 + np.exp(-logits)))

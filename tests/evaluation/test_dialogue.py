@@ -74,13 +74,19 @@ def test_context_preservation_of_the_reference_and_of_a_copy(talks):
 
 
 def test_ablation_sees_who_uses_the_context(talks):
+    asked = []
+
     def encode(turns):
+        asked.append(turns)
         return np.stack([normalized(talks.gather(np.array(t))).sum(axis=0) for t in turns])
 
     systems = [System("cube", "cube", answers_of(talks)), System("identity", "i", lambda x: x)]
     values = dialogue_measures(talks, systems, encode)
     ablation = values["ablation"]
     assert ablation["true"] == 1
+    (mixed,) = asked
+    assert [turns[-1] for turns in mixed] == [turns[-1] for turns in talks.context]
+    assert all(turns[0] != known[0] for turns, known in zip(mixed, talks.context, strict=True))
     assert ablation["gain"]["low"] > 0
     assert values["coherence"] == {"cube": 1.0, "identity": 0.0}
 

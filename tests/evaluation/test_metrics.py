@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import ndcg_score
 
 from cube.evaluation.metrics import SliceScores, normalized, score_slice
-from cube.evaluation.ranking import RetrievalTask, Rows
+from cube.evaluation.ranking import Ranking, RetrievalTask, Rows
 
 QUESTIONS, ANSWERS = 40, 150
 
@@ -139,3 +139,11 @@ def test_twenty_copies_of_the_right_answers_count_against_us(several):
     ).summary()
     assert summary["mrr@10"] == summary["hit@10"] == summary["ndcg@10"] == 0
     assert summary["cosine"] == pytest.approx(1, abs=1e-5)
+
+
+def test_one_of_100_draws_99_wrong_answers():
+    """A question whose second answer of 101 is right fails by the only one before it."""
+    task = RetrievalTask.from_pairs(np.array([0]), np.array([1]), np.arange(1, 102))
+    ranking = Ranking(np.array([2]), np.zeros((1, 1), np.int64), np.zeros((1, 1)))
+    found = SliceScores(ranking, task, None).summary()["1-of-100"]
+    assert found == pytest.approx(1 / 100)  # the one of 100 wrong answers that is not drawn

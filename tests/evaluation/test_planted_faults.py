@@ -9,9 +9,17 @@ import pytest
 from cube import steps
 from cube.data.splits import Split
 from cube.errors import DataError
-from cube.evaluation.headroom import Outlook, check_labels, headroom, look_ahead
+from cube.evaluation.headroom import (
+    Outlook,
+    _likely,
+    check_labels,
+    headroom,
+    look_ahead,
+    refuse_shuffled,
+)
 from cube.evaluation.leaks import check_leaks, find_leaks
 from cube.evaluation.metrics import normalized
+from cube.evaluation.significance import Interval
 from tests.conftest import write_jsonl
 from tests.evaluation.conftest import experiment_of
 
@@ -75,6 +83,7 @@ def test_headroom_says_whether_an_adapter_helps(alike, planted_experiment):
     helps = headroom(look_ahead(planted_experiment), planted_experiment)
     assert helps["likely"] == "yes"
     assert helps["ceiling"] == 1
+    assert helps["copied_share"] == 0
     _, answers = alike
     perfect = experiment_of(answers, answers)
     found = headroom(look_ahead(perfect), perfect)
@@ -91,6 +100,29 @@ def test_copies_in_the_bank_lower_the_ceiling(alike):
     assert found["copied_share"] == 1
     assert found["ceiling"] == pytest.approx(0.5)
     assert found["known_answer_share"] == 0  # another row, though an equal one
+
+
+@pytest.mark.parametrize(
+    ("gain", "room", "likely"),
+    [
+        ((0.1, 0.05, 0.15), 0.3, "yes"),
+        ((0.0, -0.02, 0.02), 0.3, "unsure"),
+        ((0.0, -0.02, 0.004), 0.3, "no"),
+        ((0.0, -0.02, 0.02), 0.004, "no"),  # nothing is left to gain
+    ],
+)
+def test_headroom_is_denied_where_nothing_is_gained_or_left(gain, room, likely):
+    assert _likely(Interval(*gain), room) == likely
+
+
+@pytest.mark.parametrize("suspicious", [True, False])
+def test_shuffled_answers_are_never_promoted(suspicious):
+    verdict = {"promote": True, "sentence": "Promoted: better.", "reasons": []}
+    labels = {"suspicious": suspicious, "sentence": "The answers look shuffled.", "training": 0.4}
+    refuse_shuffled(verdict, labels)
+    assert verdict["promote"] is not suspicious
+    assert verdict["sentence"].startswith("Not promoted: The answers" if suspicious else "Promoted")
+    assert [reason["passed"] for reason in verdict["reasons"]] == [not suspicious]
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score, top_k_accuracy_score
 
+from cube.data.splits import Split
+from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized, score_slice
 from cube.evaluation.ranking import RetrievalTask, Rows, first_right_ranks, reciprocal_ranks
 
@@ -66,6 +68,15 @@ def test_right_answers_known_elsewhere_are_right_here():
     assert task.right.tolist() == [0, 1]
 
 
+def test_what_a_question_is_answered_with_in_training_is_right_in_the_test():
+    splits = np.array([Split.TRAIN, Split.TEST, Split.TRAIN])
+    questions, answers = np.array([0, 0, 1]), np.array([3, 4, 5])
+    pairs = {"unseen_answers": np.array([1])}
+    experiment = Experiment(np.eye(6, dtype=np.float32), questions, answers, splits, pairs)
+    task = experiment.task("unseen_answers")
+    assert set(task.bank[task.right].tolist()) == {3, 4}
+
+
 def test_reciprocal_ranks_stop_at_ten():
     np.testing.assert_allclose(reciprocal_ranks(np.array([1, 4, 10, 11])), [1, 0.25, 0.1, 0])
 
@@ -76,6 +87,7 @@ def test_a_sample_keeps_questions_with_all_their_right_answers(seed):
     vectors, _, _, task = make(seed)
     sample = task.sample(7, 15, seed)
     assert len(sample) == min(7, len(task))
+    assert len(sample.bank) == min(len(task.bank), max(15, len(np.unique(sample.right))))
     whole = {q: _right_rows(task, i) for i, q in enumerate(task.questions.tolist())}
     for i, question in enumerate(sample.questions.tolist()):
         assert _right_rows(sample, i) == whole[question]

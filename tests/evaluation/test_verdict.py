@@ -33,12 +33,14 @@ def test_refuses_what_is_worse_than_champion_or_best_baseline():
     assert verdict(identity=UP, dense=UP, champion=DOWN).use_instead == "champion"
     assert verdict(identity=UP, dense=DOWN).use_instead == "dense"
     assert verdict(identity=UP, dense=UP, champion=LEVEL).promote
+    assert verdict(identity=UP, dense=Interval(-0.01, -0.05, 0.03)).promote  # not surely worse
 
 
 def test_refuses_to_judge_few_questions():
     result = verdict(questions=29, identity=UP)
     assert not result.promote
     assert "29" in result.sentence
+    assert verdict(questions=30, identity=UP).promote
 
 
 def test_warns_of_a_slice_that_got_worse():

@@ -7,6 +7,7 @@ import torch
 
 from cube.config import CoreConfig
 from cube.lattice.core import Cube
+from cube.lattice.reshaper import Reshaper
 from cube.lattice.rules.cells import CellularAutomaton, neighbourhoods
 
 SHAPE = (2, 3, 4)
@@ -101,3 +102,11 @@ def test_an_update_reaches_one_cell_further_at_each_iteration():
     reached = jacobian[0, ..., 0] != 0
     distance = sum(torch.meshgrid(*map(torch.arange, SHAPE), indexing="ij"))
     assert torch.equal(reached, distance <= 2)
+
+
+def test_the_automaton_of_a_cube_is_that_of_its_config():
+    options = {"neighbours": 26, "periodic": True, "iterations": 3, "tolerance": 0.5}
+    rule = Cube(48, CoreConfig(rule="cells", max_iterations=9, **options)).core.rule
+    assert isinstance(rule, CellularAutomaton)
+    assert (rule.iterations, rule.tolerance, rule.max_iterations) == (3, 0.5, 9)
+    assert torch.equal(rule.read, neighbourhoods(Reshaper(48).shape, 26, periodic=True))

@@ -89,3 +89,9 @@ def test_restoring_uses_neither_memory_nor_strength(memory):
     x = unit(5, 12, seed=6).numpy()
     np.testing.assert_array_equal(cube.restore(x), bare.restore(x))
     assert np.abs(cube.restore(x) - cube.apply_to(x)).max() > 0.01
+
+
+def test_the_length_of_a_question_does_not_matter(memory):
+    memory.use(Shares(0.5, 0.25, 0.1), 0.3)
+    x = unit(4, 12, seed=7)
+    torch.testing.assert_close(memory(3 * x), memory(x))

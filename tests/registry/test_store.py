@@ -14,6 +14,8 @@ from tests.registry.conftest import judgement, make_model
 def test_published_versions_are_listed_and_found(registry):
     assert registry.versions() == ["v1", "v2", "v3"]
     assert load_model(registry.path("v1")).config["trained_on"]["number"] == 1
+    files = [path for path in registry.path("v1").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
     for name in ("v9", "..", "records", "champion"):
         with pytest.raises(ModelError, match=r"No version .*v1, v2, v3"):
             registry.path(name)

@@ -1,14 +1,15 @@
 import json
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from benchmarks.drift import with_typos
-from cube.config import DriftConfig, TeacherConfig
+from cube.config import Config, DriftConfig, TeacherConfig
 from cube.drift.judgement import judge
-from cube.drift.samples import Sample
+from cube.drift.samples import Sample, reference_questions
 from cube.teacher.encoder import Teacher
 from tasks.drift import compare
 from tests.tasks.questions import Questions
@@ -108,3 +109,16 @@ def test_typos_and_another_language_are_drift_and_more_of_the_same_is_not(teache
     assert {"maximum mean discrepancy", "texts: unknown words"} <= found(spoiled, known)
     foreign = found(encoded(teacher, russian[:40]), known)
     assert {"maximum mean discrepancy", "texts: letters beyond ASCII"} <= foreign
+
+
+def test_the_reference_is_what_the_champion_was_trained_on(monkeypatch):
+    def run_of(row: int) -> SimpleNamespace:
+        experiment = SimpleNamespace(reference_rows=lambda _: row, gather=lambda _: np.ones(1))
+        return SimpleNamespace(experiment=experiment, corpus=SimpleNamespace(texts=lambda r: [r]))
+
+    champion = SimpleNamespace(reference=lambda: np.zeros(1))
+    known = iter([run_of(1), None])  # of the champion; then it was pruned
+    monkeypatch.setattr("cube.drift.samples.run_of", lambda *_: next(known))
+    assert reference_questions(Config(), champion, run_of(2)).texts == [1]
+    assert reference_questions(Config(), champion, run_of(2)).texts == []
+    assert reference_questions(Config(), None, run_of(2)).texts == [2]

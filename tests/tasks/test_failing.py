@@ -185,3 +185,21 @@ def _hold(folder: str, inside, leave) -> None:
     with alone_in(Run(Path(folder))):
         inside.set()
         leave.wait(120)
+
+
+@pytest.mark.parametrize("fits", [1, 0])
+def test_rows_are_halved_down_to_a_single_one(fits):
+    tried = []
+
+    def work(rows: int) -> int:
+        tried.append(rows)
+        if rows > fits:
+            raise MemoryError
+        return rows
+
+    if fits:
+        assert halving("rows", 5, work) == 1
+    else:
+        with pytest.raises(ConfigError, match="even with rows=1"):
+            halving("rows", 5, work)
+    assert tried == [5, 2, 1]

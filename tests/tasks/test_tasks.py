@@ -1,15 +1,20 @@
 """The functions behind the tasks, called without Prefect: no server, no artifacts."""
 
+import json
 import logging
 import sqlite3
 from pathlib import Path
 
 import pytest
+import yaml
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Failed
 
-from cube.config import Config, parse_config
-from cube.errors import ConfigError, DataError
+from cube import steps
+from cube.config import Config, dump_config, parse_config
+from cube.drift.compared import champion_of
+from cube.drift.samples import recent_questions
+from cube.errors import ConfigError, DataError, GateError
 from cube.registry import Registry
 from cube.runs import Run
 from expectations import ExpectationError
@@ -18,6 +23,7 @@ from tasks.common import forward_logs, may_pass
 from tasks.data import ingest_data
 from tasks.drift import watch_drift
 from tasks.embedding import embed_corpus
+from tasks.evaluation import promote_version
 from tasks.screening import screen_pairs
 from tasks.training import start_run
 from tasks.validation import validate_embeddings, validate_pairs
@@ -55,8 +61,9 @@ def test_a_suite_of_ones_own_rules(tiny_config, tmp_path):
     )
     config = changed(tiny_config, validation={"suites": {"pairs": str(suite)}})
     run = prepare(config)
-    with pytest.raises(ExpectationError, match=r"strict fail.*60 of 60 rows.*strict\.json"):
-        validate_pairs.fn(run)
+    for _ in range(2):  # a failure is no result to take over
+        with pytest.raises(ExpectationError, match=r"strict fail.*60 of 60 rows.*strict\.json"):
+            validate_pairs.fn(run)
     page = (Path(run["folder"]) / "validation" / "index.html").read_text("utf-8")
     assert "failed" in page
 
@@ -77,6 +84,19 @@ def test_pairs_the_suite_turns_down_are_left_out(tiny_config, tmp_path, monkeypa
     assert "A question is not its own answer" in lines[-1]
     run = start_run.fn(config, screened, embed_corpus.fn(config, screened))
     assert validate_pairs.fn(run)["rows"] == 59
+    lenient = tmp_path / "lenient.json"
+    rule = {"type": "expect_column_to_exist", "kwargs": {"column": "question"}}
+    lenient.write_text(json.dumps({"name": "lenient", "expectations": [rule]}))
+    own = changed(config, validation={"suites": {"pairs": str(lenient)}})
+    assert screen_pairs.fn(own, read)["left_out"] == 0
+    run = start_run.fn(own, screened, embed_corpus.fn(own, screened))
+    assert validate_pairs.fn(run)["suite"] == "pairs"
+    none = {"type": "expect_column_values_to_be_in_set"}
+    none["kwargs"] = {"column": "question", "value_set": []}
+    strict = {"name": "strict", "expectations": [none]}  # "row" tells which is meant
+    lenient.write_text(json.dumps(strict))
+    with pytest.raises(ExpectationError, match="strict fail"):  # other rules for the same data
+        validate_pairs.fn(run)
     assert len(Run(Path(run["folder"])).experiment.questions) == 59
 
     def again(*_):
@@ -113,6 +133,7 @@ def test_texts_are_escaped_on_the_page(tiny_config, tmp_path):
 
 def test_drift_without_recent_files_is_a_note(tiny_config):
     run = prepare(tiny_config)
+    Run(Path(run["folder"])).write("drift/drift.json", {"judged": True})  # of an earlier night
     result = watch_drift.fn(run)
     assert not result["judged"]
     assert not (Path(run["folder"]) / "drift" / "drift.json").exists()
@@ -123,6 +144,23 @@ def test_missing_recent_files_are_reported_and_do_not_stop(tiny_config, tmp_path
     run = prepare(changed(tiny_config, data=data))
     assert not watch_drift.fn(run)["judged"]
     assert "none.jsonl" in Run(Path(run["folder"])).read("drift/drift.json")["note"]
+
+
+def test_what_the_gate_refuses_is_promoted_only_against_it(tiny_config, tmp_path):
+    registry = Registry(tiny_config.home, tiny_config.name)
+    registry.publish(make_model(tmp_path / "made", 1), "v1", judgement(promote=False), {})
+    with pytest.raises(GateError, match="worse"):
+        promote_version.fn(tiny_config, "v1", "Ada", "try")
+    assert registry.champion() is None
+    promote_version.fn(tiny_config, "v1", "Ada", "try", against_the_gate=True)
+    assert [(entry.version, entry.kind) for entry in registry.history()] == [("v1", "forced")]
+
+
+def test_a_champion_over_another_teacher_is_nothing_to_compare_with(tiny_config, tmp_path):
+    registry = Registry(tiny_config.home, tiny_config.name)
+    registry.publish(make_model(tmp_path / "made", 1), "v1", judgement(), {})
+    registry.force("v1", "Ada", "the first")
+    assert champion_of(tiny_config) == (None, "Champion v1 has another teacher. ")
 
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"fingerprints": "others"'])
@@ -150,12 +188,24 @@ def test_questions_nobody_answered_yet_can_be_watched(tiny_config, tmp_path):
     drift = Run(Path(run["folder"])).read("drift/drift.json")
     assert (drift["current_rows"], drift["reference"]) == (40, f"training questions of {run['id']}")
     assert (Path(run["folder"]) / "drift" / "drift.html").is_file()
+    easy = changed(parse_config(yaml.safe_load(run["config"])), drift={"min_rows": 41})
+    assert not watch_drift.fn({**run, "config": dump_config(easy)})["judged"]
+
+
+def test_bare_texts_are_no_questions_where_the_teacher_tells_them_apart(tiny_config, tmp_path):
+    texts = [{"text": f"Which planet has {i} moons and how far is it?"} for i in range(40)]
+    path = write_jsonl(tmp_path / "asked.jsonl", texts)
+    teacher = {**tiny_config.teacher.model_dump(mode="json"), "query_prompt": "query: "}
+    config = changed(tiny_config, teacher=teacher)
+    corpus = steps.ingest(config, [str(path)])
+    assert recent_questions(config, corpus, steps.embed(config, corpus)).texts == []
 
 
 @pytest.mark.parametrize(
     ("error", "again"),
     [
         (OSError("disk is busy"), True),
+        (PermissionError("read-only"), False),
         (sqlite3.OperationalError("database is locked"), True),
         (DataError("no rows"), False),
         (ConfigError("unknown key"), False),

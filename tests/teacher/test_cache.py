@@ -79,6 +79,8 @@ def test_a_failed_write_stores_nothing(tmp_path):
             cache.put(["1"], np.ones((2, 8)))
         with pytest.raises(DataError, match="NaN"):
             cache.put(["1", "2"], np.array([[1.0, 2.0], [np.nan, 1.0]]))
+        with pytest.raises(DataError, match="infinity"):
+            cache.put(["1", "2"], np.array([[1.0, 2.0], [np.inf, 1.0]]))
         assert len(cache) == 0
         cache.put(["1"], np.ones((1, 8)))
         with pytest.raises(DataError, match="8 dimensions, not of 9"):

@@ -7,6 +7,7 @@ from cube.data.corpus import build_corpus
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import embed_corpus
 from tests.conftest import write_jsonl
+from tests.fake_teacher import FakeTeacher
 
 ROWS = [{"question": f"Question number {i}?", "answer": f"Answer {i % 3}."} for i in range(8)]
 
@@ -50,3 +51,10 @@ def test_float16_is_stored_and_gathered_as_float32(tmp_path):
     vectors = embed_corpus(corpus, Teacher(TeacherConfig(dtype="float16")), tmp_path)
     assert vectors.matrix.dtype == np.float16
     assert vectors.rows(np.array([0, 1])).dtype == np.float32
+
+
+def test_another_number_format_is_another_matrix(tmp_path):
+    corpus, teacher = corpus_of(tmp_path, ROWS), FakeTeacher()
+    for dtype in ("float32", "float16"):
+        teacher.config = teacher.config.model_copy(update={"dtype": dtype})
+        assert embed_corpus(corpus, teacher, tmp_path).matrix.dtype == dtype

@@ -1,5 +1,7 @@
 """Calibration: memory and whitening where they help, the frozen teacher where training hurt."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from cube.config import CoreConfig, TrainingConfig
 from cube.data.splits import Split
 from cube.lattice.core import Cube
 from cube.training import calibration
-from cube.training.calibration import Calibration, calibrate
+from cube.training.calibration import Calibration, _Answers, _Judge, _Setting, calibrate
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.validation import Validation
 
@@ -160,3 +162,44 @@ def test_answers_are_whitened_where_what_varies_most_says_least(loud):
     assert plain.whitening is None
     gain = chosen.validation_mrr - without.validation_mrr
     assert gain > 0.02 if loud else gain == 0
+
+
+@pytest.mark.parametrize("hurt", ["seen", "unseen", None])
+def test_nothing_is_chosen_that_harms_questions_of_seen_or_of_unseen_answers(hurt):
+    data, config = data_of(np.arange(TOPICS), unseen=20), TrainingConfig()
+    judge = _Judge(Mock(spec=_Answers), data, Validation(data, config))
+    seen = data.validation.questions < (TOPICS - 20) * WORDINGS
+    assert (seen.sum(), (~seen).sum()) == (40, 120)
+    harmed = {"seen": seen, "unseen": ~seen, None: np.zeros(160, bool)}[hurt]
+    core, other = _Setting(), _Setting(strength=0.5)
+    gains = {core: np.zeros(160), other: np.where(harmed, -0.1, 1.0)}
+    judge.score = gains.get
+    assert gains[other].mean() > 0.1
+    assert judge.choose(core, [other]) == (core if hurt else other)
+
+
+def test_a_memory_is_read_at_the_temperature_of_the_training():
+    data, cube, config = data_of(np.arange(TOPICS)), cube_of(0.0), TrainingConfig(temperature=0.1)
+    calibrate(cube, data, config, Validation(data, config))
+    assert cube.memory is not None
+    assert cube.memory.temperature.item() == pytest.approx(0.1)
+
+
+def test_a_cube_answers_as_it_was_judged(monkeypatch):
+    """With every setting at its last value, whatever it is worth."""
+
+    def choose(judge, _, candidates):
+        *_, last = candidates
+        judge.score(last)
+        return last
+
+    monkeypatch.setattr(_Judge, "choose", choose)
+    data, cube, config = data_of(np.arange(TOPICS)), cube_of(0.1), TrainingConfig()
+    cube.config = CoreConfig()
+    validation = Validation(data, config)
+    chosen = calibrate(cube, data, config, validation)
+    assert cube.memory is not None and cube.whitening is not None
+    assert cube.memory.floor.isfinite()
+    assert (chosen.strength, chosen.answers_share, chosen.whitening) == (0.0, 1.0, 0.5)
+    ranks = validation.reciprocal_ranks(cube.apply_to(validation.questions))
+    assert ranks.mean() == pytest.approx(chosen.validation_mrr)

@@ -145,3 +145,14 @@ def test_what_only_restores_is_judged_by_restoring(data):
     restored = {e["step"]: e["validation_restored_cosine"] for e in trainer.state.history[:-1]}
     assert restored[result.best_step] == max(restored.values())
     assert TrainingConfig().selection_metric == "validation_mrr"
+
+
+def test_a_stage_that_only_restores_ends_by_restoring(data):
+    """Although the whole curriculum is judged by its answers."""
+    first = {"name": "a", "mode": "autoencoder", "max_steps": 20, "threshold": 0.8}
+    settings = config(stages=[first, {"name": "b", "mode": "dialogue", "max_steps": 10}])
+    trainer = Trainer(settings, CoreConfig(), data)
+    _, result = trainer.train()
+    start = trainer.state.history[0]
+    assert start["validation_mrr"] < 0.8 < start["validation_restored_cosine"]
+    assert (result.stages[0]["steps"], result.stages[0]["ended_by"]) == (10, "threshold")

@@ -116,3 +116,14 @@ def test_a_second_return_lowers_the_rate_again(data, monkeypatch):
     trainer.train()
     returns = [e for e in trainer.state.history if e["event"] == "rollback"]
     assert [e["rate_scale"] for e in returns] == [0.5, 0.25]
+
+
+def test_a_snapshot_stays_what_it_was_while_the_training_goes_on(data):
+    trainer = Trainer(config(stages=[DIALOGUE]), CoreConfig(memory_pairs=0), data)
+    trainer.run_steps(3)
+    snapshot = trainer.state.snapshot()
+    trainer.run_steps(3)
+    later = weights_of(trainer.cube)
+    trainer.state.restore(snapshot)
+    trainer.run_steps(3)
+    assert torch.equal(weights_of(trainer.cube), later)

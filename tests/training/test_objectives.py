@@ -328,3 +328,14 @@ def test_a_step_weighs_restoring_against_answering(data):
     restoring = accumulate_gradient(cube, dataclasses.replace(batch, pairs=None), 1.0, settings)
     both = accumulate_gradient(cube, batch, 0.2, settings)
     assert both == pytest.approx(0.8 * answering + 0.2 * restoring, rel=1e-4)
+
+
+def test_hard_negatives_are_wrong_also_where_the_teacher_ranks_the_right_answer_first(data):
+    vectors = data.vectors.copy()
+    vectors[data.questions] = vectors[data.answers]
+    easy = dataclasses.replace(data, vectors=vectors)
+    one = slice(20, 21)  # of a question with one answer
+    rows, _ = Candidates(easy, config(hard_negatives=1)).of(
+        data.questions[one], data.answers[one], step=0
+    )
+    assert len(rows) == 2

@@ -78,6 +78,7 @@ def test_held_out_texts_are_not_restored_in_training(data):
     assert set(data.texts.tolist()).isdisjoint(range(400, 600))  # questions held out
     assert set(data.texts.tolist()).isdisjoint(range(1_000, 1_200))  # their answers
     assert set(data.validation.bank.tolist()).isdisjoint(range(1_100, 1_200))  # test answers
+    assert data.validation_texts.tolist() == list(range(400, 500))  # restored in validation
 
 
 def test_the_best_weights_are_returned_not_the_last(data):
@@ -87,6 +88,8 @@ def test_the_best_weights_are_returned_not_the_last(data):
     assert scores[result.best_step] == max(scores.values()) == result.best_validation_mrr
     best = trainer.state.best["weights"]
     assert all(torch.equal(best[name], value) for name, value in cube.named_parameters())
+    kept = Cube.from_state(data.dimension, CoreConfig(), best)  # what was scored is what is kept
+    assert Validation(data, config()).score(kept)[0] == result.best_validation_mrr
 
 
 def test_equal_seeds_equal_bits_and_other_seeds_other_bits(data):
@@ -95,6 +98,21 @@ def test_equal_seeds_equal_bits_and_other_seeds_other_bits(data):
     )
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
+
+
+def test_batches_gathered_ahead_are_those_that_are_asked_for(data, monkeypatch):
+    """Also after the end of a stage and a rollback, when others were expected."""
+    losses = []
+    for ahead in (False, True):
+        told = iter([None] * 54 + ["an explosion"])
+        monkeypatch.setattr("cube.training.trainer.objection", lambda *_, t=told: next(t, None))
+        monkeypatch.setattr(TrainingSet, "is_on_disk", property(lambda _, a=ahead: a))
+        trainer = Trainer(config(), CoreConfig(memory_pairs=0), data)
+        trainer.train()
+        assert (trainer._ahead > 0) is ahead
+        assert trainer.state.rollbacks == 1
+        losses.append(trainer.state.losses)
+    assert losses[0] == losses[1]
 
 
 def test_a_training_that_makes_nothing_better_returns_the_identity(data):
@@ -205,3 +223,15 @@ def test_what_training_answers_a_question_with_is_right_in_validation_too():
     task = make_training_set(vectors, np.array([0, 0, 1]), np.array([3, 4, 5]), splits).validation
     assert task.questions.tolist() == [0]
     assert set(task.bank[task.right].tolist()) == {3, 4}
+
+
+def test_the_average_grows_over_all_stages_and_a_temperature_is_not_decayed(data, monkeypatch):
+    steps = []
+    monkeypatch.setattr(
+        "cube.training.trainer.update_average", lambda *arguments: steps.append(arguments[-1])
+    )
+    trainer = Trainer(config(learn_temperature=True), CoreConfig(memory_pairs=0), data)
+    trainer.train()
+    assert steps == list(range(100))
+    decays = [group["weight_decay"] for group in trainer.state.optimizer.param_groups]
+    assert decays == [0.01, 0.0]

@@ -122,3 +122,18 @@ def test_with_few_questions_there_is_no_trial(training, monkeypatch):
     monkeypatch.setattr(trials_module, "MIN_QUESTIONS", 401)
     core, chosen, trials = settled(CoreConfig(), training, data_of(bent=True))
     assert (core.hub, chosen.hard_negatives, trials) == (0, 0, {})
+
+
+def test_trials_train_one_stage_without_memory_and_whitening(training, monkeypatch):
+    seen = set()
+
+    class Watched(trials_module.Trainer):
+        def __init__(self, settings, core, data):
+            stages = tuple(stage.name for stage in settings.stages)
+            seen.add((core.memory_pairs, core.whitening, stages))
+            super().__init__(settings, core, data)
+
+    monkeypatch.setattr(trials_module, "Trainer", Watched)
+    short = [stage.model_copy(update={"max_steps": 1}) for stage in training.stages]
+    run_trials(CoreConfig(), training.model_copy(update={"stages": short}), data_of(bent=False))
+    assert seen == {(0, False, ("dialogue",))}
