@@ -206,7 +206,8 @@ def evaluate_vectors(
     """
     _check_pair(queries, answers)
     saved.check_dimension(queries)
-    cube = deepcopy(saved.cube)  # the caller's stays fitted to the index it is used with
+    # The caller's stays fitted to the index it is used with; a memory is large, and only read.
+    cube = deepcopy(saved.cube, {id(saved.cube.memory): saved.cube.memory})
     with tempfile.TemporaryDirectory(prefix="cube-") as scratch:
         asked, given = distinct_rows(queries), distinct_rows(answers)
         experiment = Experiment(

@@ -262,8 +262,12 @@ class TrainingConfig(Section):
         """The metric that chooses the weights that are kept."""
         if self.metric is not None:
             return self.metric
-        answers = any(stage.answers for stage in self.stages)
-        return "validation_mrr" if answers else "validation_restored_cosine"
+        return "validation_mrr" if self.answers else "validation_restored_cosine"
+
+    @property
+    def answers(self) -> bool:
+        """Whether any stage moves questions to their answers."""
+        return any(stage.answers for stage in self.stages)
 
     def dialogue_alone(self) -> "TrainingConfig":
         """Return these settings without the stages that also restore.

@@ -42,10 +42,13 @@ def recent_questions(config: Config, corpus: Corpus, vectors: Vectors) -> Sample
     """Return the distinct questions of the recent data, and the pairs they are part of."""
     rows = np.unique(corpus.questions)
     pairs = (vectors.rows(corpus.questions), vectors.rows(corpus.answers)) if len(rows) else None
-    teacher = Teacher(config.teacher)
-    if not len(rows) and teacher.fingerprint("query") == teacher.fingerprint("passage"):
+    if not len(rows) and _roles_are_equal(Teacher(config.teacher)):
         rows = np.arange(corpus.num_texts)  # bare texts: questions nobody has answered yet
     return Sample(vectors.rows(rows), corpus.texts(rows), pairs)
+
+
+def _roles_are_equal(teacher: Teacher) -> bool:
+    return teacher.fingerprint("query") == teacher.fingerprint("passage")
 
 
 def reference_questions(config: Config, champion: SavedCube | None, run: Run | None) -> Sample:

@@ -72,9 +72,13 @@ class Teacher:
         said = config.query_prompt if role == "query" else config.passage_prompt
         if said is not None:
             return said
-        settings = self.folder / "config_sentence_transformers.json"
-        own = storage.read_json(settings).get("prompts") or {} if settings.is_file() else {}
+        own = self._own_prompts
         return next((own[name] for name in _PROMPT_NAMES[role] if own.get(name)), "")
+
+    @cached_property
+    def _own_prompts(self) -> dict[str, str]:
+        settings = self.folder / "config_sentence_transformers.json"
+        return storage.read_json(settings).get("prompts") or {} if settings.is_file() else {}
 
     @cached_property
     def _has_routes(self) -> bool:

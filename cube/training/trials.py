@@ -70,10 +70,9 @@ def run_trials(core: CoreConfig, training: TrainingConfig, data: TrainingSet) ->
         training: `hard_negatives` are tried if they are "auto" and mining them takes seconds.
         data: to train and to validate on; with fewer than 100 questions there is no trial.
     """
-    answers = any(stage.answers for stage in training.stages)
-    if len(data.validation if answers else data.validation_texts) < MIN_QUESTIONS:
+    if len(data.validation if training.answers else data.validation_texts) < MIN_QUESTIONS:
         return []
-    measure = "MRR@10" if answers else "restored cosine"
+    measure = "MRR@10" if training.answers else "restored cosine"
     trials: list[Trial] = []
     candidates = _candidates(core, training, data)
     scores = _scores(*with_trials(core, training, trials), data) if candidates else None
@@ -108,8 +107,7 @@ def with_trials(
 
 def _candidates(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -> list[Candidate]:
     found = []
-    answers = any(stage.answers for stage in training.stages)
-    if training.hard_negatives == "auto" and answers and can_be_mined(data):
+    if training.hard_negatives == "auto" and training.answers and can_be_mined(data):
         found.append(Candidate(HARD_NEGATIVES, _MINED, errors=1.0))
     if core.hub == "auto" and core.rule == "planes":
         small, large = (max(1, round(share * data.dimension)) for share in (_SMALL_HUB, _LARGE_HUB))
@@ -129,12 +127,12 @@ def _scores(
 
     Where no stage answers: the cosine of every restored validation text.
     """
-    answering = [stage for stage in training.dialogue_alone().stages if stage.answers]
-    stage = [*answering, *training.stages][0]
+    stages = training.dialogue_alone().stages
+    stage = next(stage for stage in stages if stage.answers or not training.answers)
     alone = core.model_copy(update={"memory_pairs": 0, "whitening": False})
     trainer = Trainer(training.model_copy(update={"stages": [stage]}), alone, data)
     cube, _ = trainer.train()
     validation = trainer.validation
-    if not answering:
+    if not training.answers:
         return validation.restored_cosines(cube)
     return validation.reciprocal_ranks(cube.apply_to(validation.questions))

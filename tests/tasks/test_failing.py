@@ -97,6 +97,8 @@ def test_training_goes_on_with_fewer_rows_at_once(tiny_config, monkeypatch):
     monkeypatch.setattr(Trainer, "train", small_memory)
     assert train_cube_model.fn(run)["steps"] > 0
     assert sizes == [None, 512, 256]
+    kept = Run(Path(run["folder"])).config  # what this attempt had to do is no setting of the run
+    assert kept == open_run(run).config == tiny_config
 
 
 def test_an_evaluation_goes_on_with_fewer_rows_at_once(run, monkeypatch):
@@ -104,6 +106,7 @@ def test_an_evaluation_goes_on_with_fewer_rows_at_once(run, monkeypatch):
 
     def small_memory(opened: Run) -> dict[str, Any]:
         sizes.append(opened.config.training.micro_batch_size)
+        assert opened.config.training.identity() == open_run(run).config.training.identity()
         if sizes[-1] is None or sizes[-1] > 256:
             raise MemoryError
         raise DataError("enough of it")

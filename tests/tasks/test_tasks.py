@@ -47,7 +47,8 @@ def test_from_files_to_a_validated_run(tiny_config):
     folder = Path(run["folder"])
     opened = Run(folder)
     assert opened.read("validation/pairs.json")["rows"] == 60
-    assert opened.read("validation/embeddings.json")["success"]
+    for suite in ("pairs", "embeddings"):
+        assert opened.read(f"validation/{suite}.json")["success"]
     page = (folder / "validation" / "index.html").read_text("utf-8")
     assert "Every pair has a question." in page
     assert "://" not in page.replace("http://www.w3.org", "")  # offline
