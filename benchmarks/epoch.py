@@ -52,8 +52,8 @@ def large_epoch(config: Config, pairs: int, dimension: int, folder: Path) -> dic
     data = synthetic(folder, pairs, dimension)
     steps = steps_per_epoch(data.num_pairs, config.training.batch_size)
     stage = dialogue_stage(config, steps)
-    trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), config.core, data)
     started = time.perf_counter()
+    trainer = Trainer(config.training.model_copy(update={"stages": [stage]}), config.core, data)
     trainer.run_steps(steps)
     seconds = time.perf_counter() - started
     peak = peak_rss_bytes() / 1e9

@@ -21,14 +21,15 @@ _LEFT = {  # position of the left factor among the arguments
 class _Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
-        self.factors: list[tuple[torch.Size, torch.Size, torch.dtype]] = []
+        self.factors: list[tuple[torch.Size, torch.Size, torch.dtype, torch.device]] = []
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         if func in _LEFT:
             left = _LEFT[func]
-            self.factors.append((args[left].shape, args[left + 1].shape, args[left].dtype))
+            x, y = args[left], args[left + 1]
+            self.factors.append((x.shape, y.shape, x.dtype, x.device))
         return func(*args, **(kwargs or {}))
 
 
@@ -40,8 +41,8 @@ class MatrixProducts:
         with _Recorder() as recorder:
             work()
         self.factors = [
-            (torch.randn(left).to(dtype or own), torch.randn(right).to(dtype or own))
-            for left, right, own in recorder.factors
+            tuple(torch.randn(shape, device=device).to(dtype or own) for shape in (left, right))
+            for left, right, own, device in recorder.factors
         ]
         self._results = [left @ right for left, right in self.factors]
 

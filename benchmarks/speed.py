@@ -8,7 +8,7 @@ unit vectors at one batch size:
 
 - cube: the default cube in the project's trainer, batches drawn and gathered, false negatives
   masked, weights averaged; and a dense residual map in the same trainer;
-- dense: that map in a plain PyTorch loop over tensors in memory, float32, with the same loss;
+- dense: that map in a plain PyTorch loop over tensors on the device, float32, with the same loss;
 - roofline: the matrix products of the cube's step alone, see `benchmarks.roofline`, in the types
   the cube multiplies in, and in float32.
 
@@ -38,6 +38,7 @@ from benchmarks.machine import machine
 from benchmarks.roofline import MatrixProducts
 from cube import storage
 from cube.config import Config, CoreConfig, load_config
+from cube.devices import usable_device
 from cube.errors import CubeError
 from cube.lattice.core import Cube
 from cube.lattice.keys import Keys
@@ -60,22 +61,23 @@ def cube_training(config: Config, core: CoreConfig, data: TrainingSet) -> Action
 
 def dense_training(config: Config, data: TrainingSet) -> Action:
     """Return some steps of a dense residual map in a plain loop over tensors in memory."""
-    x = torch.from_numpy(data.gather(data.questions))
-    y = torch.from_numpy(data.gather(data.answers))
-    dense = torch.nn.Linear(data.dimension, data.dimension)
+    device = usable_device(config.training.device)
+    x = torch.from_numpy(data.gather(data.questions)).to(device)
+    y = torch.from_numpy(data.gather(data.answers)).to(device)
+    dense = torch.nn.Linear(data.dimension, data.dimension, device=device)
     torch.nn.init.zeros_(dense.weight)
     optimizer = torch.optim.AdamW(dense.parameters(), lr=1e-3)
     training, batch = config.training, min(config.training.batch_size, data.num_pairs)
 
     def steps() -> None:
         for _ in range(_TIMED_STEPS):
-            rows = torch.randperm(data.num_pairs)[:batch]
+            rows = torch.randperm(data.num_pairs, device=device)[:batch]
             predictions, targets = x[rows], y[rows]
             predictions = predictions + dense(predictions)
             logits = normalize(predictions, dim=-1) @ normalize(targets, dim=-1).T
             same = (rows[:, None] == rows).fill_diagonal_(False)
             logits = (logits / training.temperature).masked_fill(same, -torch.inf)
-            loss = cross_entropy(logits, torch.arange(batch))
+            loss = cross_entropy(logits, torch.arange(batch, device=device))
             far = 1 - cosine_similarity(predictions, targets, dim=-1).mean()
             loss = loss + training.cosine_weight * far
             optimizer.zero_grad()
@@ -87,10 +89,11 @@ def dense_training(config: Config, data: TrainingSet) -> Action:
 
 def rooflines(config: Config, data: TrainingSet, batch: int) -> dict[str, Action]:
     """Return the matrix products of some steps of training and of inference."""
-    cube = Cube(data.dimension, config.core)
-    x = torch.from_numpy(data.gather(data.questions[:batch]))
-    y = torch.from_numpy(data.gather(data.answers[:batch]))
-    pairs = PairBatch(x, y, torch.zeros(2, 0, dtype=torch.int64))
+    device = usable_device(config.training.device)
+    cube = Cube(data.dimension, config.core).to(device)
+    x = torch.from_numpy(data.gather(data.questions[:batch])).to(device)
+    y = torch.from_numpy(data.gather(data.answers[:batch])).to(device)
+    pairs = PairBatch(x, y, torch.zeros(2, 0, dtype=torch.int64, device=device))
 
     def step() -> None:
         answering_loss(cube, pairs, config.training).backward()
@@ -112,14 +115,14 @@ def repeat(action: Action) -> Action:
     return steps
 
 
-def dense_map(dimension: int) -> Callable[[np.ndarray], np.ndarray]:
+def dense_map(dimension: int, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
     """Return a dense residual map that normalises its output, as `Cube.apply_to` does."""
-    dense = torch.nn.Linear(dimension, dimension)
+    dense = torch.nn.Linear(dimension, dimension, device=device)
 
     @torch.inference_mode()
     def apply(block: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(block)
-        return torch.nn.functional.normalize(x + dense(x), dim=-1).numpy()
+        x = torch.from_numpy(block).to(device)
+        return torch.nn.functional.normalize(x + dense(x), dim=-1).cpu().numpy()
 
     return apply
 
@@ -141,6 +144,8 @@ def in_turns(actions: dict[str, Action], samples: int, repeats: int) -> dict[str
         for name in names:
             started = time.perf_counter()
             actions[name]()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if turn:
                 seconds[name].append(time.perf_counter() - started)
     return {
@@ -175,13 +180,15 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
         data = synthetic(folder, options.pairs, options.dimension)
         batch = min(config.training.batch_size, data.num_pairs)
         roofline = rooflines(config, data, batch)
-        cube, dense = Cube(options.dimension, config.core), dense_map(options.dimension)
+        device = usable_device(config.training.device)
+        cube = Cube(options.dimension, config.core).to(device)
+        dense = dense_map(options.dimension, device)
         kept = slice(config.core.memory_pairs)
         q, a = data.gather(data.questions[kept]), data.gather(data.answers[kept])
         asked, given = (Keys.of(torch.from_numpy(vectors)) for vectors in (q, a))
         memory = Memory(asked, given, torch.arange(len(a)))
         memory.use(Shares(answers=0.25, differences=0.5, near_answers=0.1), floor=0.0)
-        remembering = Cube(options.dimension, config.core, memory)
+        remembering = Cube(options.dimension, config.core, memory).to(device)
         block = data.gather(data.questions[:batch])
         training = {
             "cube": cube_training(config, config.core, data),

@@ -17,6 +17,7 @@ from cube.training.gathering import gather_rows
 TIE = 1e-6  # scores nearer than this are equal: matrix products differ in the last bits
 _BLOCK_ANSWERS = 16_384  # of the bank, gathered at once (24 MB at 384 dimensions)
 _BLOCK_SCORES = 16_000_000  # scores held at once (64 MB)
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,13 @@ class RetrievalTask:
 
 
 def first_right_ranks(
-    predictions: Float[np.ndarray, "Q D"], bank: Bank, task: RetrievalTask
+    predictions: Float[np.ndarray, "Q D"],
+    bank: Bank,
+    task: RetrievalTask,
+    device: torch.device = _CPU,
 ) -> Int[np.ndarray, " Q"]:
     """Return the rank (1 is best) of the first right answer of every question, see `search`."""
-    return search(predictions, bank, task).ranks
+    return search(predictions, bank, task, device=device).ranks
 
 
 def search(
@@ -127,6 +131,7 @@ def search(
     task: RetrievalTask,
     num_top: int = 0,
     prepare: Callable[[np.ndarray], np.ndarray] = lambda vectors: vectors,
+    device: torch.device = _CPU,
 ) -> Ranking:
     """Rank the bank for every question by the dot product, see `rank`.
 
@@ -136,8 +141,9 @@ def search(
         task: which of them are right.
         num_top: how many of the first answers to return.
         prepare: brings a block of the bank to the unit vectors that are ranked.
+        device: that multiplies and counts.
     """
-    return rank(_DotProducts(predictions, bank, prepare), task, num_top)
+    return rank(_DotProducts(predictions, bank, prepare, device), task, num_top)
 
 
 @runtime_checkable
@@ -163,11 +169,11 @@ def rank(scores: Scores, task: RetrievalTask, num_top: int = 0) -> Ranking:
     """
     num_questions, num_answers = len(task), len(task.bank)
     owner = np.repeat(np.arange(num_questions), np.diff(task.bounds))
-    threshold = torch.from_numpy(_best_right(scores, task, owner) - TIE)
+    thresholds = torch.from_numpy(_best_right(scores, task, owner) - TIE)
     ahead = torch.zeros(num_questions, dtype=torch.int64)
     num_top = min(num_top, num_answers)
     top = torch.full((num_questions, num_top), -1)
-    top_scores = torch.full((num_questions, num_top), -torch.inf, dtype=threshold.dtype)
+    top_scores = torch.full((num_questions, num_top), -torch.inf, dtype=thresholds.dtype)
     for first in range(0, num_answers, _BLOCK_ANSWERS):
         last = min(first + _BLOCK_ANSWERS, num_answers)
         score = scores.of_block(first, last)
@@ -179,19 +185,27 @@ def rank(scores: Scores, task: RetrievalTask, num_top: int = 0) -> Ranking:
             inside = (task.right[pairs] >= first) & (task.right[pairs] < last)
             q = torch.from_numpy(owner[pairs][inside] - start)
             a = torch.from_numpy(task.right[pairs][inside] - first)
-            # NumPy counts booleans ten times as fast as torch sums them.
-            behind = scores_QA.numpy() < threshold[here, None].numpy()
-            ahead[here] += last - first - torch.from_numpy(np.count_nonzero(behind, axis=1))
-            own = ~(scores_QA[q, a] < threshold[here][q])
+            ahead[here] += last - first - _count_below(scores_QA, thresholds[here])
+            own = ~(scores_QA[q, a].cpu() < thresholds[here][q])
             ahead[here] -= torch.bincount(q[own], minlength=len(scores_QA))
             if num_top:
                 scores_QA[q, a] -= TIE
                 best = torch.topk(scores_QA, min(num_top, last - first))
-                found = torch.cat([top_scores[here], best.values], dim=1)
-                positions = torch.cat([top[here], best.indices + first], dim=1)
+                found = torch.cat([top_scores[here], best.values.cpu()], dim=1)
+                positions = torch.cat([top[here], best.indices.cpu() + first], dim=1)
                 top_scores[here], chosen = torch.topk(found, num_top)
                 top[here] = positions.gather(1, chosen)
     return Ranking((1 + ahead).numpy(), top.numpy(), top_scores.numpy())
+
+
+def _count_below(
+    scores_QA: Float[Tensor, "q a"], thresholds: Float[Tensor, " q"]
+) -> Int[Tensor, " q"]:
+    """Return for every question how many scores are below its threshold."""
+    if scores_QA.is_cpu:  # NumPy counts booleans ten times as fast as torch sums them
+        behind = scores_QA.numpy() < thresholds[:, None].numpy()
+        return torch.from_numpy(np.count_nonzero(behind, axis=1))
+    return (scores_QA < thresholds[:, None].to(scores_QA.device)).sum(dim=1).cpu()
 
 
 def _best_right(
@@ -216,10 +230,12 @@ class _DotProducts:
     predictions: Float[np.ndarray, "Q D"]
     bank: Bank
     prepare: Callable[[np.ndarray], np.ndarray]
+    device: torch.device
 
     def of_block(self, first: int, last: int) -> Callable[[slice], Float[Tensor, "q a"]]:
         asked_QD = torch.from_numpy(np.ascontiguousarray(self.predictions, np.float32))
         block_AD = torch.from_numpy(self.prepare(self.bank[first:last]))
+        asked_QD, block_AD = asked_QD.to(self.device), block_AD.to(self.device)
         return lambda here: asked_QD[here] @ block_AD.T
 
     def of_pairs(

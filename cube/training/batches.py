@@ -16,10 +16,12 @@ from cube.training.candidates import Candidates
 from cube.training.curriculum import StepPlan
 from cube.training.dataset import TrainingSet
 from cube.training.difficulty import easiest_first
+from cube.training.gathering import Gatherer
 from cube.training.objectives import corrupt, near_duplicates
 from cube.training.processes import Processes
 from cube.training.sampler import batch_rows, paced_rows, stream_seed
 
+_CPU = torch.device("cpu")
 _PAIRS, _TEXTS, _NOISE = range(3)  # independent random streams of one seed
 _QUESTION_NOISE = 5  # after those of validation and of candidates
 
@@ -38,6 +40,8 @@ class PairBatch:
 
     def part(self, start: int, stop: int) -> "PairBatch":
         """Return some of the questions with all answers, their own first."""
+        if stop - start == len(self.questions):
+            return self  # to search among the false negatives would wait for a GPU
         asked, wrongly = self.false_negatives
         here = (asked >= start) & (asked < stop)
         moved = torch.stack([asked[here] - start, (wrongly[here] - start) % len(self.answers)])
@@ -65,10 +69,6 @@ class TextBatch:
         """Return some of the rows."""
         return TextBatch(self.corrupted[start:stop], self.clean[start:stop])
 
-    def to(self, device: torch.device) -> "TextBatch":
-        """Move to a device."""
-        return TextBatch(self.corrupted.to(device), self.clean.to(device))
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -90,8 +90,23 @@ class Batch:
 class Batches:
     """The batches of a training, each a pure function of the settings and the step's plan."""
 
-    def __init__(self, data: TrainingSet, config: TrainingConfig, processes: Processes):
+    def __init__(
+        self,
+        data: TrainingSet,
+        config: TrainingConfig,
+        processes: Processes,
+        device: torch.device = _CPU,
+    ):
+        """Prepare candidates and orders.
+
+        Args:
+            data: to draw from.
+            config: of the training.
+            processes: that share every batch.
+            device: where batches are wanted.
+        """
         self._data, self._config, self._processes = data, config, processes
+        self._device, self._gather = device, Gatherer(data.vectors, device)
         self._candidates = Candidates(data, config)
         # The pairs in order of difficulty, for every measure that a stage paces by.
         pacings = [stage.pacing for stage in config.stages if stage.pacing is not None]
@@ -116,12 +131,13 @@ class Batches:
         candidates, right = self._gather(rows), right[:, right[0] < count]
         if self._config.near_duplicate_cosine is not None:
             near = near_duplicates(candidates, count, self._config.near_duplicate_cosine)
-            right = torch.cat([right, near], dim=1)
+            right = torch.cat([right, near.cpu()], dim=1)
         if self._config.question_noise:
             asked = self._noisy(self._gather(questions), own.start, plan.step)[:count]
         else:
             asked = self._gather(questions[:count])
-        return PairBatch(asked, candidates, right, self._candidates.centre), len(positions)
+        batch = PairBatch(asked, candidates, right, self._candidates.centre)
+        return batch.to(self._device), len(positions)
 
     def _noisy(self, asked: Tensor, start: int, step: int) -> Tensor:
         """Add noise that does not depend on how questions are shared among processes."""
@@ -150,6 +166,3 @@ class Batches:
         config = self._config.in_stage(self._config.stages[plan.stage])
         corrupted = corrupt(clean, config.noise, config.dropped_dimensions, generator)
         return TextBatch(corrupted[own], clean[own]), len(positions)
-
-    def _gather(self, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(self._data.gather(rows))

@@ -77,6 +77,8 @@ def calibrate(
 ) -> Calibration:
     """Set `strength`, `memory` and `whitening` of a trained cube and return what was chosen."""
     memory = _remember(data, cube.config.memory_pairs, config)
+    if memory is not None:
+        memory = memory.to(cube.strength.device)
     answers = _Answers(cube, memory, validation)
     judge = _Judge(answers, data, validation)
     chosen = _Setting()
@@ -91,14 +93,13 @@ def calibrate(
             chosen = judge.choose(chosen, _whitenings(chosen))
         if chosen == before:
             break
-    device = cube.strength.device
     cube.strength.fill_(chosen.strength)
     cube.memory = None
     if memory is not None and any(chosen.shares):
         memory.use(chosen.shares, chosen.floor)
-        cube.memory = memory.to(device)
+        cube.memory = memory
     if chosen.whitening:
-        cube.whitening = Whitening.of(answers.index, chosen.whitening).to(device)
+        cube.whitening = Whitening.of(answers.index, chosen.whitening).to(cube.strength.device)
     return Calibration(
         chosen.strength,
         0 if cube.memory is None else len(cube.memory),
@@ -161,12 +162,13 @@ class _Answers:
 
     def __init__(self, cube: Cube, memory: Memory | None, validation: Validation):
         self._memory, self._bank = memory, validation.bank
-        self._questions = torch.from_numpy(validation.questions)
-        self._core = torch.from_numpy(cube.restore(validation.questions))
+        device = cube.strength.device
+        self._questions = torch.from_numpy(validation.questions).to(device)
+        self._core = torch.from_numpy(cube.restore(validation.questions)).to(device)
         self._plain = normalize(self._questions, dim=-1)
         self._near = None if memory is None else memory.neighbours(self._questions)
         self._read_pairs = cache(self._near_pairs)
-        self._whiten = cache(lambda power: Whitening.of(self.index, power))
+        self._whiten = cache(lambda power: Whitening.of(self.index, power).to(device))
 
     @cached_property
     def index(self) -> Spectrum:
@@ -189,7 +191,7 @@ class _Answers:
             y_QD = y_QD + setting.shares.weigh(*read, self._near_answers)
         if setting.whitening:
             y_QD = self._whiten(setting.whitening)(y_QD)
-        return normalize(y_QD, dim=-1).float().numpy()
+        return normalize(y_QD, dim=-1).float().cpu().numpy()
 
     def _near_pairs(self, floor: float) -> tuple[Tensor, Tensor]:
         memory, near = self._memory, self._near

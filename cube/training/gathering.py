@@ -13,6 +13,28 @@ import torch
 from jaxtyping import Float, Int
 
 _SMALL_BYTES = 256 << 20  # a matrix that may as well stay
+_BLOCK_ROWS = 16_384  # copied to a GPU at once
+
+
+class Gatherer:
+    """Rows of a matrix as float32 on a device, gathered there by a GPU that has room for them."""
+
+    def __init__(self, matrix: Float[np.ndarray, "rows dim"], device: torch.device):
+        """Copy the matrix to a GPU where it takes at most half of what is free."""
+        self._matrix, self._device = matrix, device
+        self._copy = None
+        if device.type == "cuda" and matrix.nbytes <= torch.cuda.mem_get_info(device)[0] // 2:
+            dtype = torch.from_numpy(matrix[:0].copy()).dtype
+            self._copy = torch.empty(matrix.shape, dtype=dtype, device=device)
+            for start in range(0, len(matrix), _BLOCK_ROWS):
+                rows = np.arange(start, min(start + _BLOCK_ROWS, len(matrix)))
+                self._copy[start : start + len(rows)] = torch.from_numpy(gather_rows(matrix, rows))
+
+    def __call__(self, rows: Int[np.ndarray, " n"]) -> Float[torch.Tensor, "n dim"]:
+        """Return rows."""
+        if self._copy is not None:
+            return self._copy[torch.from_numpy(rows).long().to(self._device)].float()
+        return torch.from_numpy(gather_rows(self._matrix, rows)).to(self._device)
 
 
 def gather_rows(

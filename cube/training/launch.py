@@ -13,7 +13,7 @@ import torch
 from torch import distributed
 
 from cube.devices import usable_device
-from cube.errors import ModelError, TrainingInterruptedError
+from cube.errors import ConfigError, ModelError, TrainingInterruptedError
 
 _RESTARTS = 3
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -29,6 +29,7 @@ def run_in_processes(count: int, device: str, work: Callable[..., None], *argume
         arguments: picklable.
 
     Raises:
+        ConfigError: when there are fewer GPUs than processes that ask for one.
         TrainingInterruptedError: when this process was told to stop, after the others stopped.
         ModelError: when they fail again and again.
     """
@@ -36,6 +37,11 @@ def run_in_processes(count: int, device: str, work: Callable[..., None], *argume
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    if usable_device(device).type == "cuda" and count > torch.cuda.device_count():
+        raise ConfigError(
+            f"training.processes is {count}, one GPU each, and this machine has "
+            f"{torch.cuda.device_count()}."
+        )
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,

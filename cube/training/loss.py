@@ -27,7 +27,7 @@ def answering_loss(
 
     Args:
         cube: what moves them.
-        batch: questions and candidates.
+        batch: questions and candidates, on the cube's device.
         config: temperature and weights of the terms; a term of weight 0 is not computed.
         log_temperature: logarithm of what a trained temperature is relative to the config's.
     """
@@ -69,17 +69,16 @@ def accumulate_gradient(
     the sum is the gradient of the large batch and not of many small ones. Of a batch that several
     processes share, gradient and loss are this process's part of the sum.
     """
-    device = next(cube.parameters()).device
-    total = torch.zeros((), device=device)
+    total = torch.zeros((), device=cube.strength.device)
     if batch.pairs is not None:
-        pairs = batch.pairs.to(device)
+        pairs = batch.pairs
         for start, stop in _parts(len(pairs.questions), config):
             share = (1 - restoring_weight) * (stop - start) / batch.num_pairs
             loss = share * answering_loss(cube, pairs.part(start, stop), config, log_temperature)
             loss.backward()
             total += loss.detach()
     if batch.texts is not None:
-        texts = batch.texts.to(device)
+        texts = batch.texts
         for start, stop in _parts(len(texts.clean), config):
             share = restoring_weight * (stop - start) / batch.num_texts
             loss = share * restoring_loss(cube, texts.part(start, stop), config)

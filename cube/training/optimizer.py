@@ -30,7 +30,8 @@ def make_optimizer(
 ) -> torch.optim.AdamW:
     """Return the optimiser; its rate is set anew at every step. A temperature is not decayed."""
     decay = decay_of(config, num_pairs)
-    optimizer = torch.optim.AdamW(cube.parameters(), lr=1e-3, weight_decay=decay)
+    fused = cube.strength.is_cuda or None  # one kernel: small ones cost a GPU their launch
+    optimizer = torch.optim.AdamW(cube.parameters(), lr=1e-3, weight_decay=decay, fused=fused)
     if log_temperature is not None:
         optimizer.add_param_group({"params": [log_temperature], "weight_decay": 0.0})
     return optimizer
@@ -42,9 +43,9 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def copy_weights(module: nn.Module) -> Weights:
-    """Return a copy of a module's weights on the CPU."""
-    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+def on_cpu(weights: Weights) -> Weights:
+    """Return a copy of weights on the CPU."""
+    return {name: value.detach().clone().cpu() for name, value in weights.items()}
 
 
 @torch.no_grad()
@@ -55,4 +56,4 @@ def update_average(average: Weights, module: nn.Module, decay: float, step: int)
     """
     decay = min(decay, step / (step + 10))
     for name, value in module.named_parameters():  # buffers are not trained
-        average[name].lerp_(value.cpu(), 1 - decay)
+        average[name].lerp_(value, 1 - decay)

@@ -12,7 +12,7 @@ import torch
 
 from cube.lattice.core import Cube
 from cube.training.curriculum import StageProgress
-from cube.training.optimizer import Weights, copy_weights
+from cube.training.optimizer import Weights, on_cpu
 
 Event = dict[str, Any]
 
@@ -55,8 +55,9 @@ class TrainingState:
         log_temperature: torch.nn.Parameter | None = None,
     ) -> "TrainingState":
         """Return the state before the first step."""
-        average = copy_weights(cube)
-        best = {"step": 0, "score": -np.inf, "mrr": 0.0, "weights": copy_weights(cube)}
+        weights = cube.state_dict()
+        average = {name: value.clone() for name, value in weights.items()}
+        best = {"step": 0, "score": -np.inf, "mrr": 0.0, "weights": on_cpu(weights)}
         return cls(cube, optimizer, average, best, log_temperature=log_temperature)
 
     @property
@@ -66,11 +67,11 @@ class TrainingState:
         return [*self.cube.parameters(), *learned]
 
     def snapshot(self) -> dict[str, Any]:
-        """Return a copy in plain values and CPU tensors."""
+        """Return a copy in plain values and tensors; it can be restored on another device."""
         return {
-            "cube": copy_weights(self.cube),
+            "cube": on_cpu(self.cube.state_dict()),
             "optimizer": deepcopy(self.optimizer.state_dict()),
-            "average": {name: value.clone() for name, value in self.average.items()},
+            "average": on_cpu(self.average),
             "best": self.best,  # replaced as a whole, never changed
             "step": self.step,
             "progress": asdict(self.progress),
@@ -87,7 +88,8 @@ class TrainingState:
         """Be the state that a snapshot was taken of."""
         self.cube.load_state_dict(snapshot["cube"])
         self.optimizer.load_state_dict(snapshot["optimizer"])  # copies
-        self.average = {name: value.clone() for name, value in snapshot["average"].items()}
+        for name, value in snapshot["average"].items():
+            self.average[name].copy_(value)
         self.best = snapshot["best"]
         self.step = snapshot["step"]
         self.progress = StageProgress(**snapshot["progress"])

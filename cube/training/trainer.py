@@ -26,7 +26,7 @@ from cube.training.dataset import TrainingSet
 from cube.training.divergence import objection
 from cube.training.interrupts import Interrupts
 from cube.training.loss import accumulate_gradient
-from cube.training.optimizer import make_optimizer, set_rate, update_average
+from cube.training.optimizer import make_optimizer, on_cpu, set_rate, update_average
 from cube.training.prefetch import Prefetch
 from cube.training.processes import Processes
 from cube.training.result import TrainingResult, result_of
@@ -88,8 +88,8 @@ class Trainer:
         self.cube = Cube(data.dimension, core)
         if core.layout == "correlation":
             self.cube.reshaper.learn_layout(data.sample(_LAYOUT_ROWS))
-        device = usable_device(config.device)
-        self.cube = self.cube.to(device)
+        self.cube = self.cube.to(usable_device(config.device))
+        device = self.cube.strength.device  # with its number: threads have devices of their own
         temperature = None
         if config.learn_temperature:
             temperature = torch.nn.Parameter(torch.zeros((), device=device))
@@ -97,7 +97,7 @@ class Trainer:
         self.state = TrainingState.untrained(self.cube, optimizer, temperature)
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
         self._good = self.state.snapshot()  # what a divergence returns to
-        self._batches = Prefetch(Batches(data, config, self.processes).load)
+        self._batches = Prefetch(Batches(data, config, self.processes, device).load)
         # With vectors in memory and no accelerator both threads would contend for the same cores.
         waits = data.is_on_disk or device.type != "cpu"
         self._ahead = _PREFETCHED if waits else 0
@@ -226,12 +226,13 @@ class Trainer:
         state = self.state
         with self.clock.part("validation"):
             averaged = Cube.from_state(self.data.dimension, self.cube.config, state.average)
+            averaged = averaged.to(self.cube.strength.device)
             mrr, restored = self.processes.from_first(lambda: self.validation.score(averaged))
         scores = {"validation_mrr": mrr, "validation_restored_cosine": restored}
         score = scores[self.config.selection_metric]
         if score > state.best["score"]:
-            weights = {name: value.clone() for name, value in state.average.items()}
-            state.best = {"step": state.step, "score": score, "mrr": mrr, "weights": weights}
+            best = on_cpu(state.average)
+            state.best = {"step": state.step, "score": score, "mrr": mrr, "weights": best}
         stage = None if plan is None else self.config.stages[plan.stage]
         if stage is not None:
             state.progress.validated(scores[stage.stopping_metric], stage, self.config.plateau)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 
 from cube.config import TrainingConfig
+from cube.devices import usable_device
 from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import first_right_ranks, reciprocal_ranks
 from cube.lattice.core import Cube
@@ -47,7 +48,8 @@ class Validation:
 
     def reciprocal_ranks(self, predictions: Float[np.ndarray, "Q dim"]) -> Float[np.ndarray, " Q"]:
         """Return 1 / rank of every question's first right answer, 0 beyond rank 10."""
-        return reciprocal_ranks(first_right_ranks(predictions, self.bank, self.task))
+        device = usable_device(self._config.device)
+        return reciprocal_ranks(first_right_ranks(predictions, self.bank, self.task, device))
 
     @cached_property
     def _texts(self) -> tuple[Float[np.ndarray, "T dim"], Float[np.ndarray, "T dim"]]:

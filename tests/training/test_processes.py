@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from cube.config import CoreConfig
-from cube.errors import ModelError
+from cube.devices import usable_device
+from cube.errors import ConfigError, ModelError
 from cube.lattice.core import Cube
 from cube.training.batches import Batches
 from cube.training.curriculum import StageProgress, plan_step
@@ -38,9 +39,11 @@ def gradient(data, processes=ALONE, **changes) -> tuple[float, torch.Tensor]:
     cube = Cube(data.dimension, CoreConfig())
     for weight in cube.parameters():
         torch.nn.init.normal_(weight, std=0.05)
+    device = usable_device(settings.device)
+    cube = cube.to(device)
     plan = plan_step(settings, StageProgress(), 3, 7)
     loss = sum(
-        accumulate_gradient(cube, Batches(data, settings, p).load(plan), 0.5, settings)
+        accumulate_gradient(cube, Batches(data, settings, p, device).load(plan), 0.5, settings)
         for p in processes
     )
     return loss, torch.cat([w.grad.flatten() for w in cube.parameters()])
@@ -101,6 +104,13 @@ def fail(folder: Path) -> None:
 
 def events(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr("cube.training.launch.usable_device", lambda name: torch.device("cuda"))
+    count = torch.cuda.device_count() + 1
+    with pytest.raises(ConfigError, match=f"processes is {count}, .* has {count - 1}"):
+        run_in_processes(count, "cuda", print)
 
 
 @pytest.mark.slow
