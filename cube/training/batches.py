@@ -115,6 +115,11 @@ class Batches:
             for pacing in pacings
         }
 
+    @property
+    def waits(self) -> bool:
+        """Whether loading leaves the cores idle, so that it is worth a thread."""
+        return self._gather.waits
+
     def load(self, plan: StepPlan) -> Batch:
         """Gather what a step asks for."""
         pairs, num_pairs = self._pairs(plan) if plan.restoring_weight < 1 else (None, 0)
@@ -142,7 +147,7 @@ class Batches:
     def _noisy(self, asked: Tensor, start: int, step: int) -> Tensor:
         """Add noise that does not depend on how questions are shared among processes."""
         seed = stream_seed(self._config.seed, _QUESTION_NOISE, step)
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator(self._device).manual_seed(seed)
         whole = corrupt(asked.roll(start, 0), self._config.question_noise, 0.0, generator)
         return whole.roll(-start, 0)
 
@@ -162,7 +167,8 @@ class Batches:
         positions = batch_rows(len(rows), plan.batch_size, seed, _TEXTS, plan.step)
         own = self._processes.share(len(positions))
         clean = self._gather(rows[positions])  # all: the noise of a row must not depend on shares
-        generator = torch.Generator().manual_seed(stream_seed(seed, _NOISE, plan.step))
+        generator = torch.Generator(self._device)
+        generator.manual_seed(stream_seed(seed, _NOISE, plan.step))
         config = self._config.in_stage(self._config.stages[plan.stage])
         corrupted = corrupt(clean, config.noise, config.dropped_dimensions, generator)
         return TextBatch(corrupted[own], clean[own]), len(positions)

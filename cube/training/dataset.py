@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from cube.data.splits import Split
 from cube.evaluation.ranking import RetrievalTask
-from cube.training.gathering import gather_rows, is_on_disk
+from cube.training.gathering import gather_rows
 
 
 @dataclass(frozen=True, eq=False)  # the same only as itself, so that it can be a key
@@ -41,11 +41,6 @@ class TrainingSet:
     def num_pairs(self) -> int:
         """Pairs to learn from."""
         return len(self.questions)
-
-    @property
-    def is_on_disk(self) -> bool:
-        """Whether rows are read from a file every time they are gathered."""
-        return is_on_disk(self.vectors)
 
     def gather(self, rows: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n dim"]:
         """Return rows of the matrix as float32."""

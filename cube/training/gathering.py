@@ -27,8 +27,15 @@ class Gatherer:
             dtype = torch.from_numpy(matrix[:0].copy()).dtype
             self._copy = torch.empty(matrix.shape, dtype=dtype, device=device)
             for start in range(0, len(matrix), _BLOCK_ROWS):
-                rows = np.arange(start, min(start + _BLOCK_ROWS, len(matrix)))
-                self._copy[start : start + len(rows)] = torch.from_numpy(gather_rows(matrix, rows))
+                block = torch.from_numpy(_read(matrix, start, start + _BLOCK_ROWS))
+                self._copy[start : start + len(block)] = block
+
+    @property
+    def waits(self) -> bool:
+        """Whether gathering leaves the cores idle: for the disk, or for a copy to the GPU."""
+        if self._copy is not None:
+            return False
+        return is_on_disk(self._matrix) or self._device.type != "cpu"
 
     def __call__(self, rows: Int[np.ndarray, " n"]) -> Float[torch.Tensor, "n dim"]:
         """Return rows."""
@@ -49,6 +56,17 @@ def gather_rows(
         places = (matrix.offset + rows.astype(np.int64) * size).tolist()
         content = bytearray().join([os.pread(file.fileno(), size, place) for place in places])
     return _as_float32(np.frombuffer(content, matrix.dtype).reshape(len(rows), matrix.shape[1]))
+
+
+def _read(matrix: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Return rows in their order and type; a large mapped matrix leaves nothing in memory."""
+    if not is_on_disk(matrix):
+        return matrix[start:stop].copy()
+    assert isinstance(matrix, np.memmap)
+    count = (min(stop, len(matrix)) - start) * matrix.shape[1]
+    offset = matrix.offset + start * matrix.strides[0]
+    rows = np.fromfile(str(matrix.filename), matrix.dtype, count, offset=offset)
+    return rows.reshape(-1, matrix.shape[1])
 
 
 def _as_float32(vectors: np.ndarray) -> Float[np.ndarray, "n dim"]:

@@ -146,10 +146,10 @@ def corrupt(
         vectors: clean rows.
         noise: expected length of the noise relative to the row's.
         dropped: share of dimensions set to zero, each row its own.
-        generator: CPU generator; equal states give equal corruption on every device.
+        generator: on the device of the rows.
     """
     scale = noise * vectors.norm(dim=-1, keepdim=True) / vectors.shape[1] ** 0.5
     shape = vectors.shape
-    normal = torch.randn(shape, generator=generator).to(vectors.device)
-    kept = (torch.rand(shape, generator=generator) >= dropped).to(vectors.device)
+    normal = torch.randn(shape, generator=generator, device=vectors.device)
+    kept = torch.rand(shape, generator=generator, device=vectors.device) >= dropped
     return (vectors + scale * normal) * kept

@@ -97,10 +97,10 @@ class Trainer:
         self.state = TrainingState.untrained(self.cube, optimizer, temperature)
         self.epoch_steps = steps_per_epoch(data.num_pairs, config.batch_size)
         self._good = self.state.snapshot()  # what a divergence returns to
-        self._batches = Prefetch(Batches(data, config, self.processes, device).load)
-        # With vectors in memory and no accelerator both threads would contend for the same cores.
-        waits = data.is_on_disk or device.type != "cpu"
-        self._ahead = _PREFETCHED if waits else 0
+        batches = Batches(data, config, self.processes, device)
+        self._batches = Prefetch(batches.load)
+        # With vectors in memory both threads would contend for the same cores.
+        self._ahead = _PREFETCHED if batches.waits else 0
         self.validation = Validation(data, config)
         self._interrupts = Interrupts()
         self._told_to_stop = False

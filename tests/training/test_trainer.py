@@ -12,6 +12,7 @@ from cube.errors import ConfigError, DataError
 from cube.lattice.core import Cube
 from cube.lattice.layout import correlation_order
 from cube.training.dataset import TrainingSet, make_training_set
+from cube.training.gathering import Gatherer
 from cube.training.optimizer import decay_of, update_average
 from cube.training.speed import plain_loop, speedup_over_plain_loop, trainer_loop
 from cube.training.trainer import Trainer
@@ -106,7 +107,7 @@ def test_batches_gathered_ahead_are_those_that_are_asked_for(data, monkeypatch):
     for ahead in (False, True):
         told = iter([None] * 54 + ["an explosion"])
         monkeypatch.setattr("cube.training.trainer.objection", lambda *_, t=told: next(t, None))
-        monkeypatch.setattr(TrainingSet, "is_on_disk", property(lambda _, a=ahead: a))
+        monkeypatch.setattr(Gatherer, "waits", property(lambda _, a=ahead: a))
         trainer = Trainer(config(), CoreConfig(memory_pairs=0), data)
         trainer.train()
         assert (trainer._ahead > 0) is ahead
