@@ -59,7 +59,7 @@ class Admission:
         clash = self._id_contents.values[numbers] != contents
         refused = {named[i] for i in np.flatnonzero(clash)}
         for i in sorted(refused):
-            identity = candidates[i].record.identity
+            identity = str(candidates[i].record.identity).replace("\0", ", answer ")
             self._refuse(candidates[i], f"id {identity!r} stood for other content before")
         return [c for i, c in enumerate(candidates) if i not in refused]
 

@@ -5,6 +5,9 @@ stream to disk.
 """
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from cube.data.groups import join_groups, untie_dialogues
 from cube.data.histogram import Histogram
 from cube.data.key_table import GrowingArray, KeyTable
 from cube.data.quarantine import Quarantine
-from cube.data.records import Dialogue, Pair, Record, RecordParser, RowError
+from cube.data.records import AnswerList, Dialogue, Pair, Record, RecordParser, RowError
 from cube.data.rows import Row
 from cube.data.schema import PAIRS, TEXTS
 
@@ -68,17 +71,30 @@ class Builder:
         self._files.append(label)
 
     def add(self, row: Row, default_source: str) -> None:
-        """Take a row in, or quarantine it."""
-        try:
+        """Take a row in, or quarantine it; every answer of a list counts as a row."""
+        with self._quarantining(row):
             if row.error is not None:
                 raise RowError(row.error)
             self._note_columns(row)
             record = self._parser.parse(row.value, default_source)
-            check_quality(record, self._config.filters)
-            check_answered(record, self._config)
+            if not isinstance(record, AnswerList):
+                self._take(record, row)
+                return
+            for i, answer in enumerate(record.answers):
+                part = replace(row, value={"answer": answer})
+                with self._quarantining(part):
+                    self._take(self._parser.pair(record, i), part)
+
+    @contextmanager
+    def _quarantining(self, row: Row) -> Iterator[None]:
+        try:
+            yield
         except RowError as error:
             self._quarantine.add(row.file, row.line, str(error), row.value, row.count)
-            return
+
+    def _take(self, record: Record, row: Row) -> None:
+        check_quality(record, self._config.filters)
+        check_answered(record, self._config)
         self._waiting.append(Candidate(record, row, len(self._files) - 1))
         self._waiting_characters += len(record.content)
         if len(self._waiting) >= _BATCH_RECORDS or self._waiting_characters >= _BATCH_CHARACTERS:

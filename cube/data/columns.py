@@ -27,6 +27,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "id": ("id", "uid", "guid", "rowid"),
     "source": ("source", "dataset", "origin"),
 }  # fmt: skip
+# Names of lists of answers: looked at where a row would otherwise have a question and nothing else.
+ANSWER_LISTS = ("answers", "positives", "pos", "ответы")
 TURN_TEXT = ("text", "content", "value", "utterance", "message", "body")
 FIELDS = tuple(ALIASES)
 
@@ -71,11 +73,18 @@ def _known(
             if name in FIELDS:
                 spelled[plain(name)] = name  # written exactly as the field: before other spellings
     for field, aliases in ALIASES.items():
-        if field not in found:
-            column = next((spelled[alias] for alias in aliases if alias in spelled), None)
-            if column is not None:
-                found[field] = column
+        _find(field, aliases, spelled, found)
+    if "question" in found and not found.keys() & {"text", "turns", "dialogue_id"}:
+        _find("answer", ANSWER_LISTS, spelled, found)
     return tuple(found.items())
+
+
+def _find(
+    field: str, aliases: tuple[str, ...], spelled: dict[str, str], found: dict[str, str]
+) -> None:
+    column = next((spelled[alias] for alias in aliases if alias in spelled), None)
+    if field not in found and column is not None:
+        found[field] = column
 
 
 def rename(row: dict[str, Any], mapping: dict[str, str]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ They judge pairs and bare texts. In dialogues short and odd turns ("👍", "…"
 back) are ordinary, so dialogues are only judged as a whole when they are parsed.
 """
 
+from functools import lru_cache
+
 from cube.config import FilterConfig
 from cube.data.cleaning import RowError, caseless_words
 from cube.data.records import Dialogue, Pair, Record
@@ -37,6 +39,7 @@ def _check_text(text: str, name: str, config: FilterConfig) -> None:
         raise RowError(f"{name} {reason}")
 
 
+@lru_cache(maxsize=2)  # a question stays while its answers pass
 def _junk(text: str) -> str | None:
     if not any(map(str.isalnum, text)):
         return "holds no letter and no digit"

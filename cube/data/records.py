@@ -9,9 +9,10 @@ from cube.config import DataConfig
 from cube.data.cleaning import RowError, clean_text
 from cube.data.columns import TURN_TEXT, rename
 
-__all__ = ["Dialogue", "Pair", "Record", "RecordParser", "RowError", "Text", "Turn"]
+__all__ = ["AnswerList", "Dialogue", "Pair", "Record", "RecordParser", "RowError", "Text", "Turn"]
 
 _SHOWN_CHARACTERS = 60
+_MAX_ANSWERS = 10_000  # each is stored with the question: a short row could ask for any amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,16 @@ class Text:
 Record = Pair | Dialogue | Text
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerList:
+    """A question with several answers, as they stand in the row: each may become a pair."""
+
+    question: str
+    answers: list[Any]
+    source: str
+    identity: str | None = None
+
+
 class RecordParser:
     """Turns decoded rows into records.
 
@@ -81,8 +92,8 @@ class RecordParser:
         self._config = config
         self._speakers = {name.casefold(): role for name, role in config.speakers.items()}
 
-    def parse(self, row: Any, default_source: str) -> Record:
-        """Turn a decoded row into a record.
+    def parse(self, row: Any, default_source: str) -> Record | AnswerList:
+        """Turn a decoded row into a record, or into the answers that `pair` makes records of.
 
         Raises:
             RowError: with the reason the row cannot be used.
@@ -99,12 +110,30 @@ class RecordParser:
         identity = _identity(fields.get("id"))
         if "question" in fields and ("answer" in fields or "text" not in fields):
             question = self._clean(fields["question"], "question")
-            return Pair(question, self._clean(fields.get("answer"), "answer"), source, identity)
+            answer = fields.get("answer")
+            if (answers := _listed(answer)) is not None:
+                return AnswerList(question, answers, source, identity)
+            return Pair(question, self._clean(answer, "answer"), source, identity)
         if "text" in fields:
             return Text(self._clean(fields["text"], "text"), source, identity)
         if "answer" in fields:
             raise RowError("question is missing")
         raise RowError("has neither question and answer, nor turns, nor text")
+
+    def pair(self, several: AnswerList, i: int) -> Pair:
+        """Make a pair of one answer of a list.
+
+        The first keeps the row's id, every other has its place appended: a list of one is the same
+        record as a plain row, and no id of a row can be that of a later answer.
+
+        Raises:
+            RowError: with the reason the answer cannot be used.
+        """
+        answer = self._clean(several.answers[i], f"answer {i + 1}")
+        identity = several.identity
+        if i and identity is not None:
+            identity = f"{identity}\0{i + 1}"
+        return Pair(several.question, answer, several.source, identity)
 
     def _clean(self, value: Any, name: str) -> str:
         config = self._config
@@ -138,6 +167,19 @@ class RecordParser:
         speaker = self._clean(speaker, f"speaker of turn {i}")
         role = self._speakers.get(speaker.casefold(), speaker)
         return Turn(role, self._clean(text, f"text of turn {i}"))
+
+
+def _listed(answer: Any) -> list[Any] | None:
+    """Return the answers of a list, or of columns beside each other as SQuAD has them."""
+    if isinstance(answer, dict):
+        answer = answer.get("text")
+    if not isinstance(answer, list):
+        return None
+    if not answer:
+        raise RowError("answer is an empty list")
+    if len(answer) > _MAX_ANSWERS:
+        raise RowError(f"has {len(answer)} answers, at most {_MAX_ANSWERS} are allowed")
+    return answer
 
 
 def _identity(value: Any) -> str | None:

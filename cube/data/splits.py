@@ -7,6 +7,7 @@ out, and only then single wordings of the remaining groups.
 """
 
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Int8, UInt64
@@ -27,6 +28,7 @@ class Split(IntEnum):
 SLICES = ("new_wordings", "unseen_answers", "dialogue_turns")
 
 
+@lru_cache(maxsize=1)  # a question with a list of answers comes once for each of them
 def question_key(text: str) -> str:
     """Return what near-identical questions have in common: their set of words, caseless."""
     return " ".join(sorted(set(caseless_words(text)))) or text
