@@ -7,6 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cube.data.explain import explain_manifest
+from cube.data.formats import parquet
+from cube.errors import DataError
 from tests.conftest import write_jsonl
 from tests.data.helpers import ingest, pairs_of, quarantine_of
 
@@ -188,3 +190,27 @@ def test_turns_one_a_row_may_have_parts_of_speech(tmp_path):
         "dialogue_id,speaker,utterance,pos\n1,user,one,NUM\n1,assistant,two,NUM\n"
     )
     assert pairs_of(ingest(tmp_path, tmp_path / "a.csv")) == [("one", "two")]
+
+
+@pytest.mark.parametrize("rows", [1, 2_000])
+def test_a_parquet_file_that_claims_absurd_lists(tmp_path, rows):
+    path = tmp_path / "a.parquet"
+    count = 2_000_000
+    same = pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()).take([0] * count), ["same"])
+    ends = pa.array([0] * rows + [count], pa.int32())
+    lists = pa.ListArray.from_arrays(ends, same)
+    pq.write_table(pa.table({"query": ["a"] * rows, "neg": lists}), path)
+    with pytest.raises(DataError, match="answer is missing"):  # what is not read is not judged
+        ingest(tmp_path, path)
+    pq.write_table(pa.table({"query": ["a"] * rows, "pos": lists}), path)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(DataError, match=r"values in lists in .* bytes: a decompression bomb"):
+        ingest(tmp_path, path)
+
+
+def test_a_parquet_file_with_many_short_lists_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "_FREE_LISTED", 0)
+    lists = [[f"answer {i} {j}" for j in range(5)] for i in range(2_000)]
+    table = pa.table({"query": [f"question {i}" for i in range(2_000)], "pos": lists})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert len(ingest(tmp_path, tmp_path / "a.parquet").answers) == 10_000

@@ -16,6 +16,7 @@ _BATCH_BYTES = 16 * 1024 * 1024
 _MAX_GROUP_BYTES = 4 * 1024**3
 _FREE_ROWS = 10_000_000
 _MAX_ROWS_PER_BYTE = 100  # a run-length encoded column can claim any number of rows
+_FREE_LISTED = 1_000_000  # the list of one row is decoded whole, and can claim any length too
 
 
 def read(file: SourceFile, mapping: dict[str, str]) -> Iterator[Row]:
@@ -26,8 +27,8 @@ def read(file: SourceFile, mapping: dict[str, str]) -> Iterator[Row]:
     """
     with open_regular(file.path) as plain:
         table = pq.ParquetFile(pa.PythonFile(plain, "r"))
-        _check_sizes(file, table.metadata)
         columns = columns_to_read(table.schema_arrow.names, mapping, file.path)
+        _check_sizes(file, table.metadata, columns)
         number = 0
         for group in range(table.num_row_groups):
             rows = _batch_rows(table.metadata.row_group(group))
@@ -57,17 +58,32 @@ def _batch_rows(group: pq.RowGroupMetaData) -> int:
     return int(min(8_192, max(16, _BATCH_BYTES // bytes_per_row)))
 
 
-def _check_sizes(file: SourceFile, metadata: pq.FileMetaData) -> None:
+def _check_sizes(file: SourceFile, metadata: pq.FileMetaData, columns: list[str]) -> None:
     size = file.path.stat().st_size
     if metadata.num_rows > max(_FREE_ROWS, size * _MAX_ROWS_PER_BYTE):
         raise DataError(
             f"{file.path} claims {metadata.num_rows:,} rows in {size:,} bytes: a decompression "
             "bomb?"
         )
-    for group in range(metadata.num_row_groups):
-        claimed = metadata.row_group(group).total_byte_size
-        if claimed > _MAX_GROUP_BYTES:
+    listed = 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        listed += _num_listed(group, columns)
+        if group.total_byte_size > _MAX_GROUP_BYTES:
             raise DataError(
-                f"{file.path}: row group {group} unpacks to {claimed:,} bytes, at most "
-                f"{_MAX_GROUP_BYTES:,} are read at once. Write it with smaller row groups."
+                f"{file.path}: row group {number} unpacks to {group.total_byte_size:,} bytes, at "
+                f"most {_MAX_GROUP_BYTES:,} are read at once. Write it with smaller row groups."
             )
+    if listed > max(_FREE_LISTED, size):
+        raise DataError(
+            f"{file.path} claims {listed:,} values in lists in {size:,} bytes: a decompression "
+            "bomb?"
+        )
+
+
+def _num_listed(group: pq.RowGroupMetaData, columns: list[str]) -> int:
+    """Return how many values the fullest of the columns claims beyond one a row."""
+    parts = map(group.column, range(group.num_columns))
+    below = tuple(f"{column}." for column in columns)
+    read = (part for part in parts if f"{part.path_in_schema}.".startswith(below))
+    return max((part.num_values - group.num_rows for part in read), default=0)
