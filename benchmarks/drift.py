@@ -18,7 +18,7 @@ from cube import storage
 from cube.config import DriftConfig, TeacherConfig
 from cube.drift.samples import Sample, part_of
 from cube.teacher.encoder import Teacher
-from tasks.drift import compare
+from tasks.drift_page import compare
 
 _HALVES, _SIZES, _ROWS = 20, (30, 300, 3_000), 1_000
 

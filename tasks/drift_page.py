@@ -1,9 +1,10 @@
-"""Evidently's part in watching drift: a classifier's score, a page, and a workspace over time.
+"""Drift where Evidently takes part: its classifier among the measures, a page, and a workspace.
 
 Importing this module imports Evidently (seconds): do so inside a function.
 """
 
-from datetime import datetime
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,15 @@ from evidently.tests import lte
 from evidently.ui.workspace import Workspace
 from jaxtyping import Float
 
+from cube import storage
+from cube.config import Config, DriftConfig
 from cube.drift.judgement import Judgement, judge, random_parts
+from cube.drift.mmd import judge_mmd
+from cube.drift.properties import judge_properties
+from cube.drift.samples import Sample
 
 _EMBEDDING = "questions"
+_SHOWN_HISTORY = 200  # of the trend
 _SHUFFLES = 4  # the classifier trains on one half of the rows: average over several halvings
 _SMALLEST = 0.55  # an AUC of 0.55 is an effect of 0.18 standard deviations: hardly worth retraining
 
@@ -47,50 +54,78 @@ def domain_auc(current: Rows, reference: Rows, seed: int = 0) -> float:
     return float(np.nanmean(scores))  # NaN: a half without a single current row
 
 
-def snapshot_of(
+def compare(current: Sample, reference: Sample, config: DriftConfig) -> list[Judgement]:
+    """Judge vectors by two methods, and texts where both sides have them."""
+    vectors = (current.vectors, reference.vectors)
+    judgements = [
+        judge_mmd(*vectors, config.deviations),
+        judge_domain(*vectors, config.splits, config.deviations),
+    ]
+    if current.texts and reference.texts:
+        judgements += judge_properties(current.texts, reference.texts, config.deviations)
+    return judgements
+
+
+def show(
+    config: Config,
+    page: Path,
     judgements: list[Judgement],
-    current: Rows,
-    reference: Rows,
-    history: list[dict[str, Any]],
-    at: datetime,
-) -> Any:
-    """Return an Evidently snapshot with a metric and a test for every judgement.
+    current: Sample,
+    reference: Sample,
+    against: str,
+) -> list[dict[str, Any]]:
+    """Write a page that needs no network, add to workspace and history; return the history.
 
     Args:
-        judgements: what was found.
-        current: new vectors, shown in two components beside the reference.
-        reference: known vectors.
-        history: earlier results, oldest first, each with `at` and `scores`.
-        at: time of the snapshot.
+        config: says whose history it is.
+        page: HTML file to write.
+        judgements: what was found, each a metric and a test.
+        current: recent questions, shown in two components beside the reference.
+        reference: known questions.
+        against: their name.
     """
-    columns = [f"e{i}" for i in range(current.shape[1])]
-    definition = DataDefinition(embeddings={_EMBEDDING: columns}, numerical_columns=[])
-    new, old = (
-        Dataset.from_pandas(pd.DataFrame(rows, columns=columns), data_definition=definition)
-        for rows in (current, reference)
-    )
-    metrics = [
-        DriftScore(
-            method=judgement.method,
-            score=judgement.score,
-            null_scores=judgement.null_scores,
-            trend=_trend(history, judgement, at),
-            tests=[lte(judgement.threshold)],
-        )
-        for judgement in judgements
-    ]
-    return Report([*metrics, Components()]).run(new, old, timestamp=at)
-
-
-def save_page(snapshot: Any, page: Path) -> None:
-    """Save a snapshot as one HTML file that needs no network."""
+    folder = config.home / "drift" / config.name
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "history.jsonl"
+    at = datetime.now(UTC)
+    entry = {
+        "at": at.isoformat(timespec="seconds"),
+        "reference": against,
+        "scores": {j.method: j.score / j.threshold for j in judgements},
+    }
+    history = [*storage.read_json_lines(path)[-_SHOWN_HISTORY:], entry]
+    report = Report([*(_metric(j, history) for j in judgements), Components()])
+    snapshot = report.run(*_datasets(current.vectors, reference.vectors), timestamp=at)
     page.parent.mkdir(parents=True, exist_ok=True)
     temporary = page.with_name(f".{page.name}")
     snapshot.save_html(str(temporary))
     temporary.replace(page)
+    methods = [judgement.method for judgement in judgements]
+    _add_to_workspace(folder.parent / "workspace", config.name, snapshot, methods)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    return history
 
 
-def add_to_workspace(folder: Path, name: str, snapshot: Any, methods: list[str]) -> None:
+def _metric(judgement: Judgement, history: list[dict[str, Any]]) -> "DriftScore":
+    method = judgement.method
+    return DriftScore(
+        method=method,
+        score=judgement.score,
+        null_scores=judgement.null_scores,
+        trend=[(e["at"], e["scores"][method]) for e in history if method in e["scores"]],
+        tests=[lte(judgement.threshold)],
+    )
+
+
+def _datasets(*samples: Rows) -> list[Dataset]:
+    columns = [f"e{i}" for i in range(samples[0].shape[1])]
+    definition = DataDefinition(embeddings={_EMBEDDING: columns}, numerical_columns=[])
+    frames = (pd.DataFrame(rows, columns=columns) for rows in samples)
+    return [Dataset.from_pandas(frame, data_definition=definition) for frame in frames]
+
+
+def _add_to_workspace(folder: Path, name: str, snapshot: Any, methods: list[str]) -> None:
     """Add a snapshot to the project `name` of a workspace, for `evidently ui`."""
     workspace = Workspace.create(str(folder))
     found = workspace.search_project(name)
@@ -111,7 +146,7 @@ class DriftScore(SingleValueMetric):
     method: str
     score: float
     null_scores: list[float]
-    trend: list[tuple[str, float]]
+    trend: list[tuple[str, float]]  # (time, score relative to its threshold), oldest first
 
 
 class DriftScoreCalculation(SingleValueCalculation[DriftScore]):
@@ -163,18 +198,6 @@ class ComponentsCalculation(SingleValueCalculation[Components]):
     def display_name(self) -> str:
         """Return the name shown in the report."""
         return "Two principal components of both together"
-
-
-def _trend(
-    history: list[dict[str, Any]], judgement: Judgement, at: datetime
-) -> list[tuple[str, float]]:
-    """Return (time, score relative to its threshold) of this method, oldest first."""
-    past = [
-        (entry["at"], entry["scores"][judgement.method])
-        for entry in history
-        if judgement.method in entry["scores"]
-    ]
-    return [*past, (at.isoformat(timespec="seconds"), judgement.score / judgement.threshold)]
 
 
 def _null_figure(metric: DriftScore) -> Any:

@@ -11,7 +11,7 @@ from cube.config import Config, DriftConfig, TeacherConfig
 from cube.drift.judgement import judge
 from cube.drift.samples import Sample, reference_questions
 from cube.teacher.encoder import Teacher
-from tasks.drift import compare
+from tasks.drift_page import compare
 from tests.tasks.questions import Questions
 
 CONFIG = DriftConfig(splits=5)
