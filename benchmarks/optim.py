@@ -19,6 +19,7 @@ from benchmarks.resume import synthetic
 from cube import storage
 from cube.config import CoreConfig, load_config
 from cube.data.splits import Split
+from cube.data.vector_pairs import lay_out
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.speed import plain_loop, trainer_loop
 from cube.training.validation import Validation
@@ -28,14 +29,11 @@ LOOPS = {"trainer": trainer_loop, "plain loop": plain_loop}
 
 def read(queries: Path, answers: Path) -> TrainingSet:
     """Return stored pairs, a tenth of them for validation."""
-    from cube.fit import distinct_rows
-
     q, a = np.load(queries, allow_pickle=False), np.load(answers, allow_pickle=False)
     splits = np.full(len(q), Split.TRAIN, np.int8)
     splits[::10] = Split.VALIDATION
-    asked, given = distinct_rows(q), distinct_rows(a)
-    vectors = np.concatenate([q[asked.first], a[given.first]])
-    return make_training_set(vectors, asked.number, given.number + len(asked.first), splits)
+    vectors, asked, given = lay_out(q, a)
+    return make_training_set(vectors, asked.number, given.number, splits)
 
 
 def main() -> None:

@@ -18,10 +18,10 @@ from cube.config import Config, SplitConfig
 from cube.data.corpus import build_corpus
 from cube.data.groups import join_groups
 from cube.data.splits import Split, assign_splits
+from cube.data.vector_pairs import lay_out
 from cube.errors import DataError
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.ranking import RetrievalTask
-from cube.fit import distinct_rows
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import embed_corpus
 
@@ -130,16 +130,16 @@ def make_set(name: str, parts: dict[Split, Part], limit: int | None = None) -> B
     kept = {split: part.first(limit) for split, part in parts.items()}
     questions = np.concatenate([part.questions for part in kept.values()])
     answers = np.concatenate([part.answers for part in kept.values()])
-    asked, given = distinct_rows(questions), distinct_rows(answers)
+    vectors, asked, given = lay_out(questions, answers)
     splits = np.repeat([int(s) for s in kept], [len(p.questions) for p in kept.values()])
     if Split.VALIDATION not in kept:
         train = np.flatnonzero(splits == Split.TRAIN)
         splits[train[_held_out(given.keys[train], asked.keys[train])]] = Split.VALIDATION
     test = np.flatnonzero(splits == Split.TEST)
     experiment = Experiment(
-        np.concatenate([questions[asked.first], answers[given.first]]),
+        vectors,
         asked.number,
-        given.number + len(asked.first),
+        given.number,
         splits,
         {"unseen_answers": test},
         texts=_texts(list(kept.values()), asked.first, given.first),

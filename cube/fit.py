@@ -3,21 +3,19 @@
 No teacher, no texts. Equal answer rows are one answer, equal query rows are one question.
 """
 
-import hashlib
 import logging
 import tempfile
-from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt64
 
 from cube.config import Config, CoreConfig, EvaluationConfig, SplitConfig, TrainingConfig
 from cube.data.groups import join_groups
 from cube.data.splits import Split, assign_splits, slice_pairs
 from cube.data.vector_files import check_matrix, read_vectors
+from cube.data.vector_pairs import lay_out
 from cube.errors import DataError
 from cube.evaluation.baselines import (
     all_baselines,
@@ -40,53 +38,8 @@ __all__ = ["apply_model", "evaluate_vectors", "fit_vectors", "read_vectors"]
 
 logger = logging.getLogger(__name__)
 
-_BLOCK_ROWS = 16_384
 _HELD_OUT_SHARE = 0.08  # of answers and again of wordings, for validation and verdict each
 _HELD_OUT_PAIRS = 1_000  # enough for a narrow interval; the rest is better trained on
-
-
-class Distinct(NamedTuple):
-    """The different rows of a matrix, as training stores them: in float32.
-
-    Attributes:
-        first: position of each distinct row where it stands first, ascending.
-        number: by row of the matrix, which distinct row it is.
-        keys: by row of the matrix, a 64-bit key of its content.
-    """
-
-    first: Int[np.ndarray, " distinct"]
-    number: Int[np.ndarray, " rows"]
-    keys: UInt64[np.ndarray, " rows"]
-
-
-def distinct_rows(matrix: np.ndarray) -> Distinct:
-    """Tell which rows of a matrix are equal."""
-    known: dict[bytes, int] = {}
-    first: list[int] = []
-    number = np.empty(len(matrix), np.int64)
-    keys = np.empty(len(matrix), np.uint64)
-    for i, row in enumerate(matrix):
-        content = np.ascontiguousarray(row, np.float32) + 0.0  # -0 is 0
-        digest = hashlib.blake2b(content.tobytes(), digest_size=16).digest()
-        number[i] = known.setdefault(digest, len(first))
-        if number[i] == len(first):
-            first.append(i)
-        keys[i] = int.from_bytes(digest[:8], "little")
-    return Distinct(np.array(first), number, keys)
-
-
-def _stack(parts: Sequence[tuple[np.ndarray, Distinct]], folder: Path) -> np.ndarray:
-    """Lay the distinct rows of matrices out one after the other, in one memory-mapped file."""
-    shape = (sum(len(rows.first) for _, rows in parts), parts[0][0].shape[1])
-    stacked = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, shape)
-    place = 0
-    for matrix, rows in parts:
-        for start in range(0, len(rows.first), _BLOCK_ROWS):
-            block = rows.first[start : start + _BLOCK_ROWS]
-            stacked[place : place + len(block)] = matrix[block]
-            place += len(block)
-    stacked.flush()
-    return np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
 
 
 def _check_pair(queries: np.ndarray, answers: np.ndarray) -> None:
@@ -104,17 +57,12 @@ def _experiment(
 ) -> Experiment:
     """Split pairs of vectors and lay them out."""
     _check_pair(queries, answers)
-    asked, given = distinct_rows(queries), distinct_rows(answers)
+    vectors, asked, given = lay_out(queries, answers, folder)
     no_dialogue = np.zeros(len(queries), bool)
     groups = join_groups(given.keys, asked.keys)
     splits = assign_splits(groups, asked.keys, no_dialogue, _shares(len(queries)))
-    return Experiment(
-        _stack([(queries, asked), (answers, given)], folder),
-        asked.number,
-        given.number + len(asked.first),
-        splits,
-        slice_pairs(given.number, no_dialogue, splits, max_pairs),
-    )
+    slices = slice_pairs(given.number, no_dialogue, splits, max_pairs)
+    return Experiment(vectors, asked.number, given.number, splits, slices)
 
 
 def _shares(num_pairs: int) -> SplitConfig:
@@ -209,11 +157,11 @@ def evaluate_vectors(
     # The caller's stays fitted to the index it is used with; a memory is large, and only read.
     cube = deepcopy(saved.cube, {id(saved.cube.memory): saved.cube.memory})
     with tempfile.TemporaryDirectory(prefix="cube-") as scratch:
-        asked, given = distinct_rows(queries), distinct_rows(answers)
+        vectors, asked, given = lay_out(queries, answers, Path(scratch))
         experiment = Experiment(
-            _stack([(queries, asked), (answers, given)], Path(scratch)),
+            vectors,
             asked.number,
-            given.number + len(asked.first),
+            given.number,
             np.full(len(queries), Split.TEST, np.int8),
             {"all_pairs": np.arange(len(queries))},
             known_centre=saved.centre,

@@ -11,8 +11,9 @@ from safetensors.torch import save
 from cube.cli import main
 from cube.config import load_config
 from cube.data.splits import Split
+from cube.data.vector_pairs import distinct_rows
 from cube.errors import DataError
-from cube.fit import _shares, apply_model, distinct_rows, evaluate_vectors, fit_vectors
+from cube.fit import _shares, apply_model, evaluate_vectors, fit_vectors
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.model import load_model
 from cube.training.trials import Trial
