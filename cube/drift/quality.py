@@ -14,9 +14,9 @@ from cube.drift.judgement import Judgement, judge, random_parts
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
 from cube.evaluation.ranking import RetrievalTask, first_right_ranks, reciprocal_ranks
+from cube.gathering import gather_rows
 from cube.lattice.core import Cube
 from cube.sampling import sampled
-from cube.training.gathering import gather_rows
 
 SPLITS = 200
 _SMALLEST = 0.05  # of MRR@10

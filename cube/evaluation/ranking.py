@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cube.training.gathering import gather_rows
+from cube.gathering import gather_rows
 
 TIE = 1e-6  # scores nearer than this are equal: matrix products differ in the last bits
 _BLOCK_ANSWERS = 16_384  # of the bank, gathered at once (24 MB at 384 dimensions)

@@ -12,11 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cube.config import TrainingConfig
+from cube.gathering import Gatherer
 from cube.training.candidates import Candidates
 from cube.training.curriculum import StepPlan
 from cube.training.dataset import TrainingSet
 from cube.training.difficulty import easiest_first
-from cube.training.gathering import Gatherer
 from cube.training.objectives import corrupt, near_duplicates
 from cube.training.processes import Processes
 from cube.training.sampler import batch_rows, paced_rows, stream_seed

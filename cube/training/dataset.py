@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from cube.data.splits import Split
 from cube.evaluation.ranking import RetrievalTask
-from cube.training.gathering import gather_rows
+from cube.gathering import gather_rows
 
 
 @dataclass(frozen=True, eq=False)  # the same only as itself, so that it can be a key

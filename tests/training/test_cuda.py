@@ -11,10 +11,10 @@ from cube.config import CoreConfig, TeacherConfig, parse_config
 from cube.errors import TrainingInterruptedError
 from cube.evaluation.ranking import RetrievalTask, search
 from cube.fit import fit_vectors
+from cube.gathering import Gatherer
 from cube.lattice.core import Cube
 from cube.model import load_model
 from cube.teacher.encoder import Teacher
-from cube.training.gathering import Gatherer
 from cube.training.trainer import Trainer
 from cube.training.validation import Validation
 from tests.teacher.conftest import TEXTS, encoder
@@ -120,8 +120,8 @@ def test_batches_hold_what_they_hold_on_the_cpu(data):
 def test_rows_are_gathered_alike(data, tmp_path, monkeypatch, room, mapped):
     if not room:
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 0))
-    monkeypatch.setattr("cube.training.gathering._SMALL_BYTES", 0)
-    monkeypatch.setattr("cube.training.gathering._BLOCK_ROWS", 500)
+    monkeypatch.setattr("cube.gathering._SMALL_BYTES", 0)
+    monkeypatch.setattr("cube.gathering._BLOCK_ROWS", 500)
     matrix, rows = data.vectors.astype(np.float16), np.array([7, 0, 7, 501, 1199], np.int32)
     if mapped:
         np.save(tmp_path / "vectors.npy", matrix)

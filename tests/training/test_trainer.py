@@ -9,10 +9,10 @@ import torch
 from cube.config import CoreConfig, TrainingConfig, parse_config
 from cube.data.splits import Split
 from cube.errors import ConfigError, DataError
+from cube.gathering import Gatherer
 from cube.lattice.core import Cube
 from cube.lattice.layout import correlation_order
 from cube.training.dataset import TrainingSet, make_training_set
-from cube.training.gathering import Gatherer
 from cube.training.optimizer import decay_of, update_average
 from cube.training.speed import plain_loop, speedup_over_plain_loop, trainer_loop
 from cube.training.trainer import Trainer

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cube.training import gathering
-from cube.training.gathering import gather_rows
+from cube import gathering
+from cube.gathering import gather_rows
 
 
 def mapped_kilobytes() -> int:
