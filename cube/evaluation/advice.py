@@ -90,7 +90,7 @@ def _about_parts(values: dict[str, Any]) -> Iterator[str]:
             if group["judged"] and against["high"] < 0:
                 yield (
                     f"Add pairs like those of {group['by'].replace('_', ' ')} {group['value']!r}: "
-                    f"on {SLICE_NAMES.get(name, name)} the cube is worse there than the frozen "
+                    f"on {SLICE_NAMES[name]} the cube is worse there than the frozen "
                     f"teacher ({against['difference']:+.3f} on {group['questions']} questions)."
                 )
     dialogue = values["dialogue"]

@@ -69,7 +69,7 @@ def judge(
         gate: the rules; without, the defaults.
     """
     gate = gate or GateConfig()
-    where = SLICE_NAMES.get(headline, headline)
+    where = SLICE_NAMES[headline]
     best = max((name for name in intervals if name != "champion"), key=lambda name: scores[name])
     reasons = [
         _enough_questions(num_questions, min_questions),
@@ -85,7 +85,7 @@ def judge(
     reasons += [_no_loss_on(name, other_slices[name], refuse) for name in other_slices]
     failed = [reason for reason in reasons if not reason.passed]
     warnings = [
-        f"On {SLICE_NAMES.get(name, name)} the cube is significantly worse than the frozen teacher "
+        f"On {SLICE_NAMES[name]} the cube is significantly worse than the frozen teacher "
         f"({_difference(interval)})."
         for name, interval in other_slices.items()
         if interval.worse
@@ -144,7 +144,7 @@ def _no_worse_than(rule: str, where: str, rival: str, label: str, against: Inter
 
 
 def _no_loss_on(name: str, against: Interval, refuse: bool) -> Reason:
-    where = SLICE_NAMES.get(name, name)
+    where = SLICE_NAMES[name]
     refusal = f"on {where} the cube is significantly worse than the frozen teacher "
     return Reason(
         f"no_loss_on_{name}",

@@ -27,7 +27,7 @@ def print_versions(versions: list[dict[str, Any]]) -> None:
         table.add_row(
             version,
             entry["published"],
-            SLICE_NAMES.get(judged["headline"], judged["headline"]),
+            SLICE_NAMES[judged["headline"]],
             str(judged["questions"]),
             f"{judged['mrr@10']['cube']:.3f}",
             f"{judged['mrr@10']['identity']:.3f}",
@@ -70,9 +70,8 @@ def print_difference(values: dict[str, Any]) -> None:
     if values["compared"] is not None:
         scores = Table("MRR@10 on", escape(first), escape(second), "second minus first")
         for name, part in values["compared"].items():
-            where = f"{SLICE_NAMES.get(name, name)}: {part['questions']} questions, "
             scores.add_row(
-                f"{where}{part['bank']} answers",
+                f"{SLICE_NAMES[name]}: {part['questions']} questions, {part['bank']} answers",
                 f"{part['first']:.3f}",
                 f"{part['second']:.3f}",
                 "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**part["difference"]),

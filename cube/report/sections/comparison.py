@@ -93,7 +93,7 @@ def similarities_section(evaluation: dict[str, Any]) -> dict[str, Any]:
     titles = {"identity": "frozen teacher", "cube": "cube"}
     return {
         "figure": similarity_figure(evaluation["similarities"], titles),
-        "where": SLICE_NAMES.get(name, name),
+        "where": SLICE_NAMES[name],
     }
 
 
@@ -124,7 +124,7 @@ def _slice(evaluation: dict[str, Any], name: str) -> dict[str, Any]:
     ]
     return {
         "name": name,
-        "title": SLICE_NAMES.get(name, name),
+        "title": SLICE_NAMES[name],
         "explained": _EXPLAINED.get(name, ""),
         "headline": name == evaluation["headline"],
         "questions": part["questions"],

@@ -25,7 +25,7 @@ def _table(name: str, part: dict[str, Any]) -> dict[str, Any]:
     groups = part.get("groups") or []
     limit = shared_limit([g["cube_minus_identity"] for g in groups if g["judged"]])
     return {
-        "title": SLICE_NAMES.get(name, name),
+        "title": SLICE_NAMES[name],
         "questions": part["questions"],
         "bank": part["bank"],
         "axis": interval_axis(limit),

@@ -18,7 +18,7 @@ def outlook_section(evaluation: dict[str, Any]) -> dict[str, Any] | None:
         "bars": _bars(parts["headroom"]),
         "curve": curve,
         "curve_figure": _curve_figure(curve) if curve else None,
-        "where": SLICE_NAMES.get(curve["slice"], curve["slice"]) if curve else "",
+        "where": SLICE_NAMES[curve["slice"]] if curve else "",
     }
 
 

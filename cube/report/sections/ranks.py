@@ -35,7 +35,7 @@ def ranks_section(evaluation: dict[str, Any]) -> dict[str, Any] | None:
     return {
         "figure": line_figure("Rank curve", series, axes),
         "key": [(labels[system], kind(system), system in _FIRST) for system in order],
-        "where": SLICE_NAMES.get(name, name),
+        "where": SLICE_NAMES[name],
         "questions": part["questions"],
         "bank": part["bank"],
     }

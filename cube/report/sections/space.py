@@ -24,7 +24,7 @@ def map_section(evaluation: dict[str, Any]) -> dict[str, Any] | None:
         "figure": figure,
         "explained": known["explained"],
         "questions": len(known["points"]),
-        "where": SLICE_NAMES.get(name, name),
+        "where": SLICE_NAMES[name],
         "key": [(kind, _WORDS[kind]) for kind in KINDS],
     }
 

@@ -40,7 +40,7 @@ def verdict_section(
         "promote": promoted,
         "sentence": _without_mark((published or verdict)["sentence"]),
         "warnings": verdict["warnings"],
-        "where": SLICE_NAMES.get(name, name),
+        "where": SLICE_NAMES[name],
         "questions": part["questions"],
         "bank": part["bank"],
         "cube": part["scores"]["cube"]["mrr@10"],
