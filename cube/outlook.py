@@ -15,13 +15,14 @@ def outlook(run: Run) -> dict[str, Any]:
     Raises:
         DataError: when too many test pairs have a near copy in training.
     """
-    experiment, limit = run.experiment, run.config.evaluation.max_leaked_share
+    experiment, judging = run.experiment, run.config.evaluation
+    limit = judging.max_leaked_share
     leaks = find_leaks(experiment)
     check_leaks(leaks, limit)
     shown = [experiment.questions[pairs[:_LEAKS_SHOWN]] for pairs in (leaks.leaked, leaks.copies)]
     ahead = look_ahead(experiment)
     return {
         "leaks": leaks_to_json(leaks, limit, *(run.corpus.texts(rows) for rows in shown)),
-        "headroom": headroom(ahead, experiment),
+        "headroom": headroom(ahead, experiment, judging),
         "label_check": check_labels(ahead),
     }

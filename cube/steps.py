@@ -66,10 +66,18 @@ def start_run(
     found = run.read("outlook.json")
     if found is None:
         _check_splits(run)
+    if found is None or not _drawn_as_now(run, found):
         _look_ahead(run)
     else:
         _check_leaks_again(run, found)
     return run
+
+
+def _drawn_as_now(run: Run, outlook: dict[str, Any]) -> bool:
+    """Whether the interval of the headroom is that of today's settings, no part of its name."""
+    headroom, judging = outlook["headroom"], run.config.evaluation
+    known = headroom.get("resamples"), headroom.get("confidence")
+    return known == (judging.bootstrap_resamples, judging.confidence)
 
 
 def _check_leaks_again(run: Run, outlook: dict[str, Any]) -> None:

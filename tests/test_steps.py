@@ -257,6 +257,25 @@ def test_the_limit_on_leaks_holds_for_a_run_that_was_begun(small_config):
     assert run.read("outlook.json")["leaks"]["limit"] == 1
 
 
+def test_the_headroom_of_a_run_that_was_begun_is_that_of_the_settings(small_config, monkeypatch):
+    corpus = steps.ingest(small_config)
+    vectors = steps.embed(small_config, corpus)
+    before = steps.start_run(small_config, corpus, vectors).read("outlook.json")
+    judging = small_config.evaluation.model_copy(update={"confidence": 0.6})
+    config = small_config.model_copy(update={"evaluation": judging})
+    run = steps.start_run(config, corpus, vectors)
+    after = run.read("outlook.json")
+    assert after["headroom"]["confidence"] == 0.6
+    widths = [o["headroom"]["gain"]["high"] - o["headroom"]["gain"]["low"] for o in (before, after)]
+    assert widths[1] < widths[0]
+    with monkeypatch.context() as known:
+        known.delattr(steps, "_look_ahead")
+        steps.start_run(config, corpus, vectors)
+    headroom = {k: v for k, v in after["headroom"].items() if k not in ("resamples", "confidence")}
+    run.write("outlook.json", {**after, "headroom": headroom})  # of an earlier version
+    assert steps.start_run(config, corpus, vectors).read("outlook.json") == after
+
+
 def test_texts_alone_are_too_little_to_train_on(small_config, tmp_path):
     path = write_jsonl(tmp_path / "texts.jsonl", [{"text": f"note {i}"} for i in range(9)])
     corpus = steps.ingest(small_config, [str(path)])

@@ -73,7 +73,9 @@ class EvaluationConfig(Section):
     """How a trained cube is judged."""
 
     bootstrap_resamples: int = Field(default=10_000, ge=100, le=1_000_000)
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    confidence: float = Field(
+        default=0.95, gt=0.5, lt=1, description="mass of every bootstrap interval"
+    )
     headline: Literal["new_wordings", "unseen_answers", "dialogue_turns"] | None = Field(
         default=None,
         description="the slice the gate reads; null: the first of these with enough questions",

@@ -128,7 +128,9 @@ def _measures(
     return {
         "stability": _stability(run, judged),
         "restoration": _restoration(run, saved.cube),
-        "dialogue": dialogue_measures(run.experiment, compared, _turn_encoder(run)),
+        "dialogue": dialogue_measures(
+            run.experiment, compared, _turn_encoder(run), run.config.evaluation
+        ),
         "learning_curve": _learning_curve(run, judged),
         "confidence": _confidence(run.experiment, saved),
     }
@@ -164,7 +166,8 @@ def _learning_curve(run: Run, judged: Judged) -> dict[str, Any] | None:
         return score_systems(run.experiment, [system], name)["cube"].reciprocal_ranks
 
     full = judged.scores[name]["cube"].reciprocal_ranks
-    return learning_curve(run.experiment.training_set, name, full, score, config.training.seed)
+    data, seed = run.experiment.training_set, config.training.seed
+    return learning_curve(data, name, full, score, config.evaluation, seed)
 
 
 def _confidence(experiment: Experiment, saved: SavedCube) -> dict[str, Any] | None:

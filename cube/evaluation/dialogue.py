@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cube.config import EvaluationConfig
 from cube.evaluation.baselines import Predict, System
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
@@ -20,7 +21,10 @@ _MOST_TURNS = 500
 
 
 def dialogue_measures(
-    experiment: Experiment, systems: list[System], encode: EncodeTurns | None
+    experiment: Experiment,
+    systems: list[System],
+    encode: EncodeTurns | None,
+    config: EvaluationConfig,
 ) -> dict[str, Any] | None:
     """Return what `Dialogue` in `cube.evaluation.schema` describes; None without test dialogues.
 
@@ -28,6 +32,7 @@ def dialogue_measures(
         experiment: with the rows of the turns before and the dialogue of every pair.
         systems: "cube" must be among them.
         encode: gives questions for lists of turn rows; None where questions hold no context.
+        config: resamples and confidence of the bootstrap.
     """
     pairs = _test_turns(experiment)
     if not len(pairs):
@@ -42,7 +47,7 @@ def dialogue_measures(
         },
         "coherence": {name: float(hits.mean()) for name, (hits, _) in coherent.items()},
         "coherence_chance": float(coherent["cube"][1].mean()),
-        "ablation": context_ablation(experiment, cube.predict, encode) if encode else None,
+        "ablation": encode and context_ablation(experiment, cube.predict, encode, config),
     }
 
 
@@ -91,7 +96,7 @@ def coherence(experiment: Experiment, predict: Predict) -> tuple[np.ndarray, np.
 
 
 def context_ablation(
-    experiment: Experiment, predict: Predict, encode: EncodeTurns
+    experiment: Experiment, predict: Predict, encode: EncodeTurns, config: EvaluationConfig
 ) -> dict[str, Any] | None:
     """Return MRR@10 with the true turns before and with those of another dialogue.
 
@@ -120,9 +125,12 @@ def context_ablation(
             ("shuffled", encode(mixed)),
         )
     }
+    gain = paired_bootstrap(
+        scores["true"], scores["shuffled"], config.bootstrap_resamples, config.confidence
+    )
     return {
         **{name: float(ranks.mean()) for name, ranks in scores.items()},
-        "gain": paired_bootstrap(scores["true"], scores["shuffled"]).to_json(),
+        "gain": gain.to_json(),
     }
 
 

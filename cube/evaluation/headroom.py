@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cube.config import EvaluationConfig
 from cube.evaluation.baselines import System, untrained_baselines
 from cube.evaluation.baselines.linear import linear_baselines
 from cube.evaluation.baselines.tuning import Tuning
@@ -60,10 +61,12 @@ def look_ahead(experiment: Experiment, seed: int = 0) -> Outlook:
     )
 
 
-def headroom(outlook: Outlook, experiment: Experiment) -> dict[str, Any]:
+def headroom(outlook: Outlook, experiment: Experiment, config: EvaluationConfig) -> dict[str, Any]:
     """Return what `Headroom` in `cube.evaluation.schema` describes."""
-    gain = paired_bootstrap(outlook.best.reciprocal_ranks, outlook.identity.reciprocal_ranks)
-    identity = float(outlook.identity.reciprocal_ranks.mean())
+    resamples, confidence = config.bootstrap_resamples, config.confidence
+    linear, teacher = outlook.best.reciprocal_ranks, outlook.identity.reciprocal_ranks
+    gain = paired_bootstrap(linear, teacher, resamples, confidence)
+    identity = float(teacher.mean())
     ceiling = float(outlook.oracle.reciprocal_ranks.mean())
     task = outlook.task
     likely = _likely(gain, ceiling - identity) if len(task) >= _FEWEST_QUESTIONS else "unsure"
@@ -78,9 +81,11 @@ def headroom(outlook: Outlook, experiment: Experiment) -> dict[str, Any]:
         "questions": len(task),
         "bank": len(task.bank),
         "identity": identity,
-        "linear": float(outlook.best.reciprocal_ranks.mean()),
+        "linear": float(linear.mean()),
         "linear_name": outlook.best_system.label,
         "gain": gain.to_json(),
+        "resamples": resamples,
+        "confidence": confidence,
         "ceiling": ceiling,
         "copied_share": float((outlook.oracle.ranks > 1).mean()),
         "known_answer_share": float(known.mean()),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cube.config import EvaluationConfig
 from cube.evaluation.significance import Interval, paired_bootstrap
 from cube.sampling import sampled
 from cube.training.dataset import TrainingSet
@@ -24,7 +25,12 @@ Score = Callable[[TrainingSet, float], np.ndarray]
 
 
 def learning_curve(
-    data: TrainingSet, slice_name: str, full: np.ndarray, score: Score, seed: int = 0
+    data: TrainingSet,
+    slice_name: str,
+    full: np.ndarray,
+    score: Score,
+    config: EvaluationConfig,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Return what `LearningCurve` in `cube.evaluation.schema` describes.
 
@@ -33,13 +39,15 @@ def learning_curve(
         slice_name: of the test part.
         full: reciprocal ranks of the cube trained on all of it, one a test question.
         score: trains on a part and gives reciprocal ranks of the same questions.
+        config: resamples and confidence of the bootstrap.
         seed: of the parts.
     """
     by_question = [score(part(data, share, seed), share) for share in SHARES] + [full]
     pairs = [_num_pairs(data, share) for share in (*SHARES, 1.0)]
     # Linear in every question's scores, so the interval is that of a mean over questions.
     line = sum(w * scores for w, scores in zip(_AT_TWICE, by_question, strict=True))
-    gain, now = paired_bootstrap(np.asarray(line), full), float(full.mean())
+    resamples, confidence = config.bootstrap_resamples, config.confidence
+    gain, now = paired_bootstrap(np.asarray(line), full, resamples, confidence), float(full.mean())
     within = (float(np.clip(value, -now, 1 - now)) for value in asdict(gain).values())
     gain = Interval(*within)  # no line makes an MRR above 1
     expected = now + gain.difference

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cube.config import EvaluationConfig
 from cube.data.splits import Split
 from cube.evaluation.baselines import System
 from cube.evaluation.dialogue import (
     _another_dialogue,
     coherence,
+    context_ablation,
     context_preservation,
     dialogue_measures,
 )
@@ -17,6 +19,7 @@ from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import normalized
 
 DIALOGUES, TURNS, DIMENSION = 30, 4, 64
+CONFIG = EvaluationConfig(bootstrap_resamples=2_000)
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def test_ablation_sees_who_uses_the_context(talks):
         return np.stack([normalized(talks.gather(np.array(t))).sum(axis=0) for t in turns])
 
     systems = [System("cube", "cube", answers_of(talks)), System("identity", "i", lambda x: x)]
-    values = dialogue_measures(talks, systems, encode)
+    values = dialogue_measures(talks, systems, encode, CONFIG)
     ablation = values["ablation"]
     assert ablation["true"] == 1
     (mixed,) = asked
@@ -93,14 +96,28 @@ def test_ablation_sees_who_uses_the_context(talks):
     last_turns = talks.gather(np.array([c[-1] for c in talks.context]))
     answers = talks.gather(talks.answers)
     deaf = System("cube", "cube", lambda x: answers[(x @ last_turns.T).argmax(axis=1)])
-    values = dialogue_measures(talks, [deaf, systems[1]], encode)
+    values = dialogue_measures(talks, [deaf, systems[1]], encode, CONFIG)
     assert values["ablation"]["gain"]["difference"] < ablation["gain"]["difference"]
+
+
+def test_the_interval_of_the_ablation_is_as_wide_as_the_settings_say(talks):
+    def encode(turns):
+        return np.stack([normalized(talks.gather(np.array(t))).sum(axis=0) for t in turns])
+
+    def width(config):
+        ablation = context_ablation(talks, answers_of(talks), encode, config)
+        assert ablation is not None
+        return ablation["gain"]["high"] - ablation["gain"]["low"]
+
+    usual = width(CONFIG)
+    assert usual > 0
+    assert width(CONFIG.model_copy(update={"confidence": 0.6})) < 0.6 * usual
 
 
 def test_without_dialogues_or_context_nothing_is_claimed(talks, planted_experiment):
     systems = [System("cube", "cube", lambda x: x)]
-    assert dialogue_measures(planted_experiment, systems, None) is None
-    assert dialogue_measures(talks, systems, None)["ablation"] is None
+    assert dialogue_measures(planted_experiment, systems, None, CONFIG) is None
+    assert dialogue_measures(talks, systems, None, CONFIG)["ablation"] is None
 
 
 def test_a_turn_that_is_answer_and_context_counts_once(talks):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cube import steps
+from cube.config import EvaluationConfig
 from cube.data.splits import Split
 from cube.errors import DataError
 from cube.evaluation.headroom import (
@@ -22,6 +23,8 @@ from cube.evaluation.metrics import normalized
 from cube.evaluation.significance import Interval
 from tests.conftest import write_jsonl
 from tests.evaluation.conftest import experiment_of
+
+CONFIG = EvaluationConfig(bootstrap_resamples=2_000)
 
 
 def with_leak(planted, share: float, noise: float):
@@ -80,15 +83,29 @@ def test_shuffled_answers_are_named(alike, everywhere):
 
 
 def test_headroom_says_whether_an_adapter_helps(alike, planted_experiment):
-    helps = headroom(look_ahead(planted_experiment), planted_experiment)
+    helps = headroom(look_ahead(planted_experiment), planted_experiment, CONFIG)
     assert helps["likely"] == "yes"
     assert helps["ceiling"] == 1
     assert helps["copied_share"] == 0
     _, answers = alike
     perfect = experiment_of(answers, answers)
-    found = headroom(look_ahead(perfect), perfect)
+    found = headroom(look_ahead(perfect), perfect, CONFIG)
     assert found["likely"] == "no"
     assert found["identity"] == 1
+
+
+def test_the_interval_of_the_headroom_is_as_wide_as_the_settings_say(planted_experiment):
+    ahead = look_ahead(planted_experiment)
+
+    def width(config):
+        found = headroom(ahead, planted_experiment, config)
+        assert found["confidence"] == config.confidence
+        assert found["resamples"] == config.bootstrap_resamples
+        return found["gain"]["high"] - found["gain"]["low"]
+
+    usual = width(CONFIG)
+    assert width(CONFIG.model_copy(update={"confidence": 0.6})) < 0.6 * usual
+    assert width(CONFIG.model_copy(update={"bootstrap_resamples": 300})) != usual
 
 
 def test_copies_in_the_bank_lower_the_ceiling(alike):
@@ -96,7 +113,7 @@ def test_copies_in_the_bank_lower_the_ceiling(alike):
     copied = answers.copy()
     copied[400:500] = copied[300:400]  # every validation answer has a copy in training
     experiment = experiment_of(questions, copied)
-    found = headroom(look_ahead(experiment), experiment)
+    found = headroom(look_ahead(experiment), experiment, CONFIG)
     assert found["copied_share"] == 1
     assert found["ceiling"] == pytest.approx(0.5)
     assert found["known_answer_share"] == 0  # another row, though an equal one

@@ -18,8 +18,9 @@ def full_values() -> dict[str, Any]:
         "verdict": {**verdict, "reasons": _REASONS},
         "headroom": {
             "questions": 20, "bank": 836, "identity": 0.4, "linear": 0.45, "linear_name": "ridge",
-            "gain": interval(0.05), "ceiling": 0.98, "copied_share": 0.02,
-            "known_answer_share": 0.6, "likely": "yes", "sentence": "An adapter should help.",
+            "gain": interval(0.05), "resamples": 10_000, "confidence": 0.95, "ceiling": 0.98,
+            "copied_share": 0.02, "known_answer_share": 0.6, "likely": "yes",
+            "sentence": "An adapter should help.",
         },
         "label_check": {
             "training": 0.9, "validation": 0.9, "learned": 0.92, "suspicious": False,

@@ -16,6 +16,8 @@ class Headroom(Part):
     linear: Share = Field(description="MRR@10 of the best closed-form map")
     linear_name: str = Field(description="which map that is")
     gain: Interval = Field(description="closed-form map minus frozen teacher")
+    resamples: int = Field(description="bootstrap samples of the gain's interval")
+    confidence: Share = Field(description="mass of the gain's interval")
     ceiling: Share = Field(description="MRR@10 if only copies of right answers stood before them")
     copied_share: Share = Field(description="questions whose right answer has copies in the bank")
     known_answer_share: Share = Field(description="questions whose answer training has seen")
