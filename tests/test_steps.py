@@ -38,6 +38,7 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog,
 
     scores = evaluation["slices"][evaluation["headline"]]["scores"]
     assert set(scores) == {"cube", *LABELS}
+    assert all(part["groups_left_out"] == [] for part in evaluation["slices"].values())
     targets = {target["name"]: target for target in evaluation["targets"]}
     assert len(targets) == 11
     assert targets["Memory while training"]["value"] > 0.1

@@ -24,7 +24,7 @@ from cube.evaluation.evaluate import (
 from cube.evaluation.examples import find_examples, similarity_histograms
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.failures import failures
-from cube.evaluation.groups import depth_of, groups_of, length_of, script_of
+from cube.evaluation.groups import depth_of, groups_of, left_out, length_of, script_of
 from cube.evaluation.headroom import refuse_shuffled
 from cube.evaluation.learning_curve import learning_curve
 from cube.evaluation.metrics import normalized
@@ -96,7 +96,10 @@ def _judgement(run: Run, judged: Judged) -> dict[str, Any]:
     values = to_json(judged, run.experiment, run.config.evaluation)
     for name, by_system in judged.scores.items():
         kinds = _kinds(run, name, by_system["cube"].task.questions)
-        values["slices"][name]["groups"] = groups_of(kinds, by_system, run.config.evaluation)
+        values["slices"][name] |= {
+            "groups": groups_of(kinds, by_system, run.config.evaluation),
+            "groups_left_out": left_out(kinds),
+        }
     outlook = run.read("outlook.json")
     if outlook is not None:
         refuse_shuffled(values["verdict"], outlook["label_check"])

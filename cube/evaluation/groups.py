@@ -10,7 +10,7 @@ from cube.config import EvaluationConfig
 from cube.evaluation.metrics import SliceScores
 from cube.evaluation.significance import paired_bootstrap
 
-_MOST_PARTS = 12  # of one kind, largest first: a report is read by people
+_MOST_PARTS = 12  # of one kind: a report is read by people
 _LENGTHS = ((4, "1–4 words"), (8, "5–8 words"), (16, "9–16 words"), (10**9, "17 words or more"))
 
 
@@ -21,18 +21,18 @@ def groups_of(
 
     Args:
         kinds: by kind (source, script, …) the part of every question; kinds with one part only
-            say nothing and are left out.
+            say nothing and are left out, and of many parts so are the smaller ones, see `left_out`.
         by_system: scores of "cube" and "identity" on these questions.
         config: bootstrap and the fewest questions for a conclusion.
     """
     cube, identity = by_system["cube"], by_system["identity"]
     found = []
     for kind, parts in kinds.items():
-        sizes = Counter(parts)
+        sizes = _by_size(parts)
         if len(sizes) < 2:
             continue
         labels = np.array(parts, object)
-        for part, size in sizes.most_common(_MOST_PARTS):
+        for part, size in sizes[:_MOST_PARTS]:
             inside = labels == part
             ours, theirs = cube.reciprocal_ranks[inside], identity.reciprocal_ranks[inside]
             interval = paired_bootstrap(ours, theirs, config.bootstrap_resamples, config.confidence)
@@ -49,6 +49,20 @@ def groups_of(
                 }
             )
     return found
+
+
+def left_out(kinds: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Return what `LeftOut` in `cube.evaluation.schema` describes, for every kind of many parts."""
+    return [
+        {"by": kind, "parts": len(smaller), "questions": sum(size for _, size in smaller)}
+        for kind, parts in kinds.items()
+        if (smaller := _by_size(parts)[_MOST_PARTS:])
+    ]
+
+
+def _by_size(parts: list[str]) -> list[tuple[str, int]]:
+    """Return parts and their sizes, largest first, equal ones by name."""
+    return sorted(Counter(parts).items(), key=lambda item: (-item[1], item[0]))
 
 
 def length_of(text: str) -> str:

@@ -7,7 +7,7 @@ from cube.config import EvaluationConfig
 from cube.evaluation.baselines import System
 from cube.evaluation.evaluate import judge_systems
 from cube.evaluation.failures import distinguishing_words, failures, words_of
-from cube.evaluation.groups import depth_of, groups_of, length_of, script_of
+from cube.evaluation.groups import depth_of, groups_of, left_out, length_of, script_of
 from cube.evaluation.metrics import normalized
 from tests.evaluation.conftest import experiment_of
 
@@ -76,6 +76,18 @@ def test_groups_are_scored_apart(flawed):
     assert groups[1]["cube"] == pytest.approx(cube.reciprocal_ranks[:30].mean())
     assert groups[1]["cube"] < groups[0]["cube"]
     assert groups[0]["cube_minus_identity"]["difference"] == 0
+
+
+def test_the_largest_parts_are_shown_and_the_others_are_counted(flawed):
+    judged, _, _ = flawed
+    # 20 sources of five questions each; one question of "b 19" comes from "b 03" instead.
+    source = [f"b {i // 5:02d}" for i in range(99)] + ["b 03"]
+    kinds = {"script": ["Latin"] * 50 + ["Cyrillic"] * 50, "source": source}
+    groups = groups_of(kinds, judged.scores["unseen_answers"], CONFIG)
+    shown = [group["value"] for group in groups if group["by"] == "source"]
+    assert shown == ["b 03", *(f"b {i:02d}" for i in range(12) if i != 3)]
+    assert left_out(kinds) == [{"by": "source", "parts": 8, "questions": 39}]
+    assert left_out({"source": source[:60]}) == []
 
 
 @pytest.mark.parametrize(

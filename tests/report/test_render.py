@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from cube.errors import DataError
 from cube.evaluation.schema import Evaluation
-from cube.evaluation.schema.judgement import Group, RankCurve
+from cube.evaluation.schema.judgement import Group, LeftOut, RankCurve
 from cube.report.render import render_report, report_html
 from cube.runs import Run
 from tests.report.conftest import HOSTILE, evaluation_values, target
@@ -194,6 +194,21 @@ def test_every_figure_is_valid_xml_with_a_name(make_run: MakeRun) -> None:
         root = ElementTree.fromstring(figure)
         assert root.get("role") == "img"
         assert root.get("aria-label")
+
+
+def test_parts_that_are_left_out_are_counted(make_run: MakeRun) -> None:
+    values = full_values()
+    assert "Left out" not in report_html(make_run(**values))
+    rest = {"by": "source", "parts": 8, "questions": 39}
+    values["slices"]["new_wordings"]["groups_left_out"] = [
+        LeftOut.model_validate(rest).model_dump()
+    ]
+    html = report_html(make_run(**values))
+    assert (
+        "Shown: the 1 of 9 with the most questions, equal ones by name. "
+        "Left out: 8, with 39 questions together."
+    ) in html
+    assert html.count("Left out: ") == 1
 
 
 def test_the_headline_slice_comes_first_and_slices_name_their_size(make_run: MakeRun) -> None:

@@ -59,6 +59,16 @@ class Group(Part):
     cube_minus_identity: Interval = Field(description="their difference")
 
 
+class LeftOut(Part):
+    """Parts beside the groups, which are those of most questions, equal ones by name."""
+
+    by: Literal["source", "question_length", "script", "turn_depth"] = Field(
+        description="what the slice is divided by"
+    )
+    parts: int = Field(description="smaller parts that are not shown")
+    questions: int = Field(description="questions in them, together")
+
+
 class RankCurve(Part):
     """Share of questions answered within the first k."""
 
@@ -77,6 +87,7 @@ class Slice(Part):
     cube_minus: dict[str, Interval] = Field(description="cube minus system, MRR@10")
     rank_curve: RankCurve | None = Field(None, description="for cube and baselines")
     groups: list[Group] = Field([], description="parts by source, length, script, turn depth")
+    groups_left_out: list[LeftOut] = Field([], description="what was too much to show of them")
 
 
 class System(Part):

@@ -23,6 +23,7 @@ def groups_section(evaluation: dict[str, Any]) -> list[dict[str, Any]] | None:
 
 def _table(name: str, part: dict[str, Any]) -> dict[str, Any]:
     groups = part.get("groups") or []
+    left_out = {rest["by"]: rest for rest in part.get("groups_left_out") or []}
     limit = shared_limit([g["cube_minus_identity"] for g in groups if g["judged"]])
     return {
         "title": SLICE_NAMES[name],
@@ -30,7 +31,7 @@ def _table(name: str, part: dict[str, Any]) -> dict[str, Any]:
         "bank": part["bank"],
         "axis": interval_axis(limit),
         "kinds": [
-            (_BY.get(by, by), [_row(group, limit) for group in members])
+            (_BY.get(by, by), [_row(group, limit) for group in members], left_out.get(by))
             for by, members in groupby(groups, key=lambda group: group["by"])
         ],
     }
