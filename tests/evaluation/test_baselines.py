@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 from cube.config import CoreConfig, EvaluationConfig, StageConfig, TrainingConfig
 from cube.data.splits import Split
 from cube.evaluation.baselines import LABELS, all_baselines, closed_form_baselines, cube_system
-from cube.evaluation.baselines.bm25 import LENGTH_WEIGHTS, SATURATIONS
+from cube.evaluation.baselines.bm25 import LENGTH_WEIGHTS, SATURATIONS, words_of
 from cube.evaluation.baselines.linear import STRENGTHS
 from cube.evaluation.baselines.neighbours import COUNTS, TEMPERATURES
 from cube.evaluation.baselines.trained import RULES, rival_core
@@ -166,6 +166,42 @@ def test_bm25_ranks_as_its_formula_says(experiment, caplog):
         agreeing.append((found.ranks[:30] == (scores >= right[:, None] - TIE).sum(axis=1)).all())
     assert any(agreeing)
     assert found.ranks[20] == len(task.bank)  # nothing in common: every other answer is ahead
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I can't sync 2 notes, Notion™ app_2 ✔️", ["can", "sync", "notes", "notion", "app_2"]),
+        ("Не могу войти", ["не", "могу", "войти"]),
+        ("Mu\u0308ller", ["müller"]),
+        ("हिन्दी में 1️⃣", ["हिन्दी", "में"]),
+        ("می\u200cروم", ["می\u200cروم"]),
+        ("如何重置密码？", ["如何", "何重", "重置", "置密", "密码"]),
+        ("税 ＡＢＣ用", ["税", "abc", "用"]),
+        ("ｶﾞｲﾄﾞ・ノート2冊", ["ガイ", "イド", "ノー", "ート", "冊"]),
+        ("비밀번호 변경", ["비밀", "밀번", "번호", "변경"]),
+        ("รหัสผ่าน", ["รหั", "หัส", "สผ่", "ผ่า", "าน"]),
+    ],
+)  # fmt: skip
+def test_words_keep_their_marks_and_scripts_without_spaces_give_pairs(text, words):
+    assert words_of(text) == words
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "first", "second"),
+    [
+        ("请问{}怎么办", "关于{}的说明在这里", 0x4E00, 0x5E00),
+        ("{}を教えて", "設定で{}が見えます", 0x6000, 0x7000),
+        ("{} ठीक क्यों", "यह {} में देखें", 0x915, 0x93E),  # consonant and vowel sign
+    ],
+)
+def test_bm25_finds_what_is_shared_in_any_script(experiment, question, answer, first, second):
+    """Every answer shares one word with its question, which no plain run of letters shows."""
+    names = [chr(first + i % 24) + chr(second + i // 24) for i in range(600)]
+    texts = [question.format(name) for name in names] + [answer.format(name) for name in names]
+    read = with_texts(experiment, texts)
+    ranks = find(read, "bm25").rank(read.task("unseen_answers"), 10).ranks
+    assert (ranks == 1).mean() > 0.9
 
 
 def test_a_ranking_of_texts_is_judged_like_any_other_but_has_no_vectors(experiment):

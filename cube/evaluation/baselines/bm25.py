@@ -2,11 +2,12 @@
 
 import itertools
 import logging
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
+import regex
 import torch
 from jaxtyping import Float, Int
 from scipy.sparse import csc_array, csr_array
@@ -20,6 +21,18 @@ Texts = Callable[[Int[np.ndarray, " n"]], list[str]]
 
 SATURATIONS = (0.9, 1.2, 1.5, 2.0)  # k1: how soon a repeated word stops counting
 LENGTH_WEIGHTS = (0.4, 0.75, 1.0)  # b: how much long answers are held back
+
+# Letters of scripts without spaces between words, or, as Korean, with few.
+_UNSPACED = (
+    r"[[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ーｰﾞﾟ]"
+    r"&&[\p{L}\p{N}]]"
+)
+_SPACED = rf"[[\p{{L}}\p{{N}}_]--{_UNSPACED}]"
+_MARK = r"[[\p{M}\u200c\u200d]--\p{Variation_Selector}]"  # joiners as well, no part of an emoji
+_WORD = regex.compile(
+    rf"(?V1)(?<unspaced>{_UNSPACED}(?:{_UNSPACED}|{_MARK})*)|{_SPACED}(?:{_SPACED}|{_MARK})+"
+)
+_CHARACTER = regex.compile(r"\P{M}\p{M}*")
 
 
 def bm25_baseline(texts: Texts, tuning: Tuning) -> TextSystem:
@@ -38,21 +51,18 @@ def bm25_baseline(texts: Texts, tuning: Tuning) -> TextSystem:
 
 
 class _Words:
-    """The words of a task's questions and bank: no stemming, no stop words.
-
-    Words are runs of two and more letters: not those of languages without spaces, and of scripts
-    with combining marks only parts.
-    """
+    """The words of a task's questions and bank: no stemming, no stop words."""
 
     def __init__(self, texts: Texts, task: RetrievalTask):
         self._task = task
-        self._questions = _words(texts(task.questions))
-        self._answers = _words(texts(task.bank))
+        self._questions = _shared_words(texts(task.questions))
+        self._answers = _shared_words(texts(task.bank))
 
     def rank(self, k1: float, b: float, num_top: int = 0) -> Ranking:
         """Rank the bank for every question."""
         from bm25s import BM25
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets DEBUG as it is imported
         index = BM25(k1=k1, b=b, dtype="float64")
         index.index(self._answers, create_empty_token=False, show_progress=False)
         assert index.scores is not None
@@ -71,12 +81,27 @@ class _Words:
         )
 
 
-def _words(texts: list[str]) -> list[list[str]]:
-    from bm25s import tokenize
+def _shared_words(texts: list[str]) -> list[list[str]]:
+    """Return the words of texts; a word that is repeated is in memory once."""
+    known: dict[str, str] = {}
+    return [[known.setdefault(word, word) for word in words_of(text)] for text in texts]
 
-    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets DEBUG as it is imported
-    words = tokenize(texts, stopwords=[], return_ids=False, show_progress=False)
-    return cast(list[list[str]], words)
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in lower case: runs of two and more letters with their marks.
+
+    Where a script has no spaces between words, these are pairs of neighbouring characters, as of
+    Lucene's CJKAnalyzer.
+    """
+    words = []
+    for found in _WORD.finditer(text):
+        word = found[0] if text.isascii() else unicodedata.normalize("NFKC", found[0])
+        if found["unspaced"] is None:
+            words.append(word.lower())
+        else:
+            characters = _CHARACTER.findall(word)
+            words += map("".join, itertools.pairwise(characters)) if characters[1:] else characters
+    return words
 
 
 @dataclass(frozen=True)
