@@ -26,7 +26,7 @@ def restoration(
 
     Returns, by cube, for `corrupted` (nothing done) and `wiener` (a linear map fitted to training
     texts): `cosine`, and `spearman`, the rank correlation of all pairwise similarities with those
-    of the clean vectors.
+    of the clean vectors, None where there are too few texts for an order.
     """
     pairs = np.concatenate(list(experiment.slices.values()))
     rows = sampled(np.unique(experiment.questions[pairs]), _MAX_ROWS)
@@ -40,7 +40,7 @@ def restoration(
     return {name: _closeness(output, clean) for name, output in outputs.items()}
 
 
-def _closeness(output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
+def _closeness(output: np.ndarray, clean: np.ndarray) -> dict[str, float | None]:
     output, clean = normalized(output), normalized(clean)
     upper = np.triu_indices(min(len(clean), _MAX_PAIRWISE), k=1)
     before = (clean[:_MAX_PAIRWISE] @ clean[:_MAX_PAIRWISE].T)[upper]
@@ -48,7 +48,7 @@ def _closeness(output: np.ndarray, clean: np.ndarray) -> dict[str, float]:
     spearman = spearmanr(before, after).statistic if len(before) > 1 else np.nan  # type: ignore[attr-defined]
     return {
         "cosine": float((output * clean).sum(axis=1).mean()),
-        "spearman": float(np.nan_to_num(spearman)),
+        "spearman": float(spearman) if np.isfinite(spearman) else None,
     }
 
 

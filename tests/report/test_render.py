@@ -196,6 +196,12 @@ def test_every_figure_is_valid_xml_with_a_name(make_run: MakeRun) -> None:
         assert root.get("aria-label")
 
 
+def test_an_order_of_too_few_questions_is_a_dash(make_run: MakeRun) -> None:
+    restored = {"cosine": 0.88, "spearman": None}
+    html = report_html(make_run(restoration={"corrupted": restored}))
+    assert '<td class="num">0.880</td><td class="num">–</td>' in html
+
+
 def test_parts_that_are_left_out_are_counted(make_run: MakeRun) -> None:
     values = full_values()
     assert "Left out" not in report_html(make_run(**values))

@@ -138,7 +138,10 @@ class Restored(Part):
     """Corrupted test questions after a map."""
 
     cosine: float = Field(description="mean cosine with the clean vector")
-    spearman: float = Field(description="rank correlation of pairwise similarities")
+    spearman: float | None = Field(
+        description="rank correlation of pairwise similarities; null: fewer than three questions, "
+        "or all equally similar"
+    )
 
 
 class Point(Part):
