@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cube.config import CoreConfig
+from cube.config.curriculum import PRESETS
+
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -19,3 +22,11 @@ def test_every_decision_is_in_the_index():
     folder = ROOT / "docs" / "decisions"
     listed = re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text("utf-8"))
     assert listed == sorted(path.name for path in folder.glob("0*.md"))
+
+
+def test_the_log_names_the_defaults_of_now():
+    log = (ROOT / "docs" / "LOG.md").read_text("utf-8")
+    (stage,), core = PRESETS["dialogue"], CoreConfig()
+    assert f"*Superseded*: {stage.max_steps} steps at {1e3 * stage.learning_rate:g}e-3." in log
+    assert f"*Superseded*: {core.memory_pairs:,} pairs are remembered" in log
+    assert not core.gated and "*Superseded*: gates are off by default" in log
