@@ -95,6 +95,29 @@ def test_rows_settle_each_by_itself():
     torch.testing.assert_close(rule(far).detach(), torch.full_like(far, 1 + 999 / 4))
 
 
+@pytest.mark.parametrize("tolerance", [0.2, 0.01, 1e-4])
+def test_outside_of_training_a_cube_goes_on_to_its_tolerance(tolerance):
+    def halving_cube(**options):
+        """Numbers of a cell go half of the way to 1 at each of two iterations in training."""
+        config = CoreConfig(rule="cells", iterations=2, channels=1, hidden=0.0, **options)
+        rule = Cube(48, config).core
+        with torch.no_grad():
+            rule.update.up.weight[0, 0] = -0.5
+            rule.update.up.bias.fill_(0.5)
+        return rule
+
+    x = torch.full((1, *Reshaper(48).shape, 1), 9.0)
+    as_in_training = torch.full_like(x, 1 + 8 / 2**2)
+    fixed, settling = halving_cube(), halving_cube(tolerance=tolerance)
+    for rule in (fixed, settling):
+        torch.testing.assert_close(rule(x).detach(), as_in_training)
+    with torch.no_grad():
+        torch.testing.assert_close(fixed(x), as_in_training)
+        # The first iteration whose change is no more than this share of the state is the last one.
+        change = next(n for n in range(1, 65) if 8 / 2**n <= tolerance * (1 + 8 / 2 ** (n - 1)))
+        torch.testing.assert_close(settling(x), torch.full_like(x, 1 + 8 / 2**change))
+
+
 def test_an_update_reaches_one_cell_further_at_each_iteration():
     rule = automaton(iterations=2, hidden=1.0)
     x = torch.zeros(1, *SHAPE, 1)

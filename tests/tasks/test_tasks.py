@@ -21,6 +21,7 @@ from expectations import ExpectationError
 from tasks.artifacts import page_url
 from tasks.common import forward_logs, may_pass
 from tasks.data import ingest_data
+from tasks.drift import compare as in_full
 from tasks.drift import watch_drift
 from tasks.embedding import embed_corpus
 from tasks.evaluation import promote_version
@@ -52,6 +53,17 @@ def test_from_files_to_a_validated_run(tiny_config):
     page = (folder / "validation" / "index.html").read_text("utf-8")
     assert "Every pair has a question." in page
     assert "://" not in page.replace("http://www.w3.org", "")  # offline
+
+
+def test_the_pages_of_great_expectations_are_built_where_they_are_asked_for(tiny_config):
+    run = prepare(tiny_config)
+    validate_pairs.fn(run)
+    folder = Path(run["folder"]) / "validation"
+    assert not (folder / "data_docs").exists()
+    asked = changed(tiny_config, validation={"data_docs": True})
+    validate_pairs.fn({**run, "config": dump_config(asked)})
+    assert (folder / "data_docs" / "pairs" / "index.html").is_file()
+    assert 'href="data_docs/pairs/index.html"' in (folder / "index.html").read_text("utf-8")
 
 
 def test_a_suite_of_ones_own_rules(tiny_config, tmp_path):
@@ -191,6 +203,32 @@ def test_questions_nobody_answered_yet_can_be_watched(tiny_config, tmp_path):
     assert (Path(run["folder"]) / "drift" / "drift.html").is_file()
     easy = changed(parse_config(yaml.safe_load(run["config"])), drift={"min_rows": 41})
     assert not watch_drift.fn({**run, "config": dump_config(easy)})["judged"]
+
+
+def test_drift_compares_a_sample_of_as_many_questions_as_are_set(
+    tiny_config, tmp_path, monkeypatch
+):
+    texts = [{"text": f"Which planet has {i} moons and how far is it?"} for i in range(40)]
+    path = write_jsonl(tmp_path / "asked.jsonl", texts)
+    data = {**tiny_config.data.model_dump(mode="json"), "recent": [str(path)]}
+    run = prepare(changed(tiny_config, data=data))
+    compared = []
+
+    def compare(current, reference, config):
+        compared.append((current, reference))
+        return in_full(current, reference, config)
+
+    with monkeypatch.context() as watched:
+        watched.setattr("tasks.drift.compare", compare)
+        for most in (2_000, 20):
+            few = changed(parse_config(yaml.safe_load(run["config"])), drift={"max_rows": most})
+            watch_drift.fn({**run, "config": dump_config(few)})
+            drift = Run(Path(run["folder"])).read("drift/drift.json")
+            assert drift["judged"] and drift["current_rows"] == min(40, most)
+    rows = [(len(a.vectors), len(a.texts), len(b.vectors), len(b.texts)) for a, b in compared]
+    assert rows[0][:2] == (40, 40) and rows[0][2] == rows[0][3] > 30
+    assert rows[1] == (20,) * 4
+    assert compared[1][0].texts != compared[0][0].texts[:20]  # drawn, not the first ones
 
 
 def test_bare_texts_are_no_questions_where_the_teacher_tells_them_apart(tiny_config, tmp_path):

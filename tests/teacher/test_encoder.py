@@ -49,6 +49,28 @@ def test_prompts_make_roles_differ():
     )
 
 
+def test_a_hub_model_is_that_of_its_revision(tmp_path, monkeypatch):
+    """As in the hub's cache: a branch and a tag are names of commits."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    commits = {"main": "a" * 40, "v1": "b" * 40}
+    model = tmp_path / "models--somebody--encoder"
+    for name, commit in commits.items():
+        (model / "snapshots" / commit).mkdir(parents=True)
+        (model / "snapshots" / commit / "config.json").write_text(f'{{"of": "{name}"}}', "utf-8")
+        (model / "refs").mkdir(exist_ok=True)
+        (model / "refs" / name).write_text(commit, "utf-8")
+
+    def teacher(revision):
+        return Teacher(TeacherConfig(model="somebody/encoder", revision=revision))
+
+    for revision, name in [(None, "main"), ("main", "main"), ("v1", "v1"), ("b" * 40, "v1")]:
+        assert teacher(revision).folder == model / "snapshots" / commits[name]
+    assert teacher("v1").fingerprint("query") == teacher("b" * 40).fingerprint("query")
+    assert teacher("v1").fingerprint("query") != teacher(None).fingerprint("query")
+    with pytest.raises(TeacherError, match="somebody/encoder"):
+        teacher("v2")
+
+
 @pytest.mark.parametrize(
     "change", [{"pooling": "max"}, {"normalize": False}, {"max_length": 16}, {"query_prompt": "q"}]
 )

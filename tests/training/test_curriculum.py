@@ -47,6 +47,22 @@ def test_competence_grows_with_the_root_of_time_to_all_pairs():
     assert {plan.competence for plan in plans(stage())} == {1.0}
 
 
+@pytest.mark.parametrize(("share", "rising"), [(0.0, 1), (0.1, 10), (0.5, 50), (1.0, 100)])
+def test_the_rate_rises_for_the_share_of_each_stage_that_is_set(share, rising):
+    stages = [stage(), stage(learning_rate=4e-3).model_copy(update={"name": "b"})]
+    settings = TrainingConfig(stages=stages, warmup_share=share)
+    for number, one in enumerate(stages):
+        progress = [StageProgress(stage=number, step=step) for step in range(100)]
+        rates = [
+            plan_step(settings, p, 100 * number + p.step, 1_000).learning_rate for p in progress
+        ]
+        assert rates[:rising] == pytest.approx(
+            [one.learning_rate * (step + 1) / rising for step in range(rising)]
+        )
+        assert (np.diff(rates[rising:]) < 0).all()
+        assert max(rates) == one.learning_rate
+
+
 def test_difficulty_is_what_the_teacher_finds_hard(data):
     vectors = data.vectors / np.linalg.norm(data.vectors, axis=1, keepdims=True)
     questions, answers = vectors[data.questions], vectors[data.answers]
