@@ -30,6 +30,7 @@ _TASKS: dict[Role, Literal["query", "document"]] = {"query": "query", "passage":
 _WEIGHTS = (".safetensors", ".bin")
 _SHAPING = (*_WEIGHTS, ".json", ".txt", ".model", ".spm")
 _OTHER_BACKENDS = {"onnx", "openvino"}
+_ROUTERS = (".Router", ".Asym")  # its name before sentence-transformers 5
 
 
 class Teacher:
@@ -43,7 +44,8 @@ class Teacher:
     def _weights_digest(self) -> str:
         files = [
             path
-            for path in sorted(self.folder.rglob("*"))
+            for folder, _, names in os.walk(self.folder, followlinks=True)  # as the library reads
+            for path in map(Path(folder).joinpath, names)
             if path.suffix in _SHAPING and path.is_file()
             if _OTHER_BACKENDS.isdisjoint(path.relative_to(self.folder).parts)
         ]
@@ -85,7 +87,7 @@ class Teacher:
         """Whether questions and answers go through different modules."""
         modules = self.folder / "modules.json"
         listed = storage.read_json(modules) if modules.is_file() else []
-        return any(module["type"].endswith(".Router") for module in listed)
+        return any(module["type"].endswith(_ROUTERS) for module in listed)
 
     @property
     def fingerprints(self) -> dict[str, str]:

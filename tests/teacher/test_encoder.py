@@ -1,5 +1,6 @@
 """The teacher: found, verified, and known by everything that shapes a vector."""
 
+import json
 import shutil
 
 import numpy as np
@@ -129,6 +130,34 @@ def test_roles_are_encoded_as_the_model_itself_would(encoder, tmp_path, routes):
     assert (bare.fingerprint("query") == bare.fingerprint("passage")) is not routes
     expected = whole.encode(TEXTS, prompt="", task="document", normalize_embeddings=True)
     np.testing.assert_allclose(bare.encode(TEXTS, "passage"), expected, atol=1e-6)
+
+
+def test_routes_under_their_former_name_keep_roles_apart(encoder, tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Dense, Router
+
+    modules = list(SentenceTransformer(str(encoder), device="cpu"))
+    router = Router.for_query_document([*modules, Dense(32, 32)], modules)
+    SentenceTransformer(modules=[router]).save(str(tmp_path), create_model_card=False)
+    listed = json.loads((tmp_path / "modules.json").read_text())
+    listed[0]["type"] = "sentence_transformers.models.Asym"  # as version 4 wrote it
+    (tmp_path / "modules.json").write_text(json.dumps(listed))
+    teacher = Teacher(TeacherConfig(model=str(tmp_path)))
+    assert not np.allclose(teacher.encode(TEXTS, "query"), teacher.encode(TEXTS, "passage"))
+    assert teacher.fingerprint("query") != teacher.fingerprint("passage")
+
+
+def test_what_lies_behind_a_link_is_part_of_the_fingerprint(encoder, tmp_path):
+    folder, pooling = tmp_path / "model", tmp_path / "pooling"
+    shutil.copytree(encoder, folder)
+    (folder / "1_Pooling").rename(pooling)
+    (folder / "1_Pooling").symlink_to(pooling)
+    config = TeacherConfig(model=str(folder))
+    before = Teacher(config).fingerprint("query")
+    assert before == Teacher(TeacherConfig(model=str(encoder))).fingerprint("query")
+    settings = json.loads((pooling / "config.json").read_text())
+    (pooling / "config.json").write_text(json.dumps(settings | {"pooling_mode": "cls"}))
+    assert Teacher(config).fingerprint("query") != before
 
 
 def test_more_words_than_the_model_can_take_are_an_error(encoder):
