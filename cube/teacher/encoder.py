@@ -8,7 +8,7 @@ import importlib.util
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float32
@@ -79,14 +79,12 @@ class Teacher:
 
     @cached_property
     def _own_prompts(self) -> dict[str, str]:
-        settings = self.folder / "config_sentence_transformers.json"
-        return storage.read_json(settings).get("prompts") or {} if settings.is_file() else {}
+        return _settings(self.folder / "config_sentence_transformers.json", {}).get("prompts") or {}
 
     @cached_property
     def _has_routes(self) -> bool:
         """Whether questions and answers go through different modules."""
-        modules = self.folder / "modules.json"
-        listed = storage.read_json(modules) if modules.is_file() else []
+        listed = _settings(self.folder / "modules.json", [])
         return any(module["type"].endswith(_ROUTERS) for module in listed)
 
     @property
@@ -200,6 +198,7 @@ def _hub_folder(config: TeacherConfig, local: Path) -> Path:
 def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # safe to fork, quiet
     import transformers
+    from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
@@ -215,7 +214,7 @@ def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
             width = transformer.get_embedding_dimension()
             pooling = Pooling(width, pooling_mode=tuple(config.pooling.split("+")))  # type: ignore[arg-type]
             model = SentenceTransformer(modules=[transformer, pooling], device=device)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise TeacherError(f"Cannot load teacher {folder}: {error}") from error
     if config.max_length is not None:
         _check_length(model, config.max_length)
@@ -231,5 +230,16 @@ def _check_length(model: "SentenceTransformer", length: int) -> None:
 
 
 def _own_max_length(folder: Path) -> int | None:
-    settings = folder / "sentence_bert_config.json"
-    return storage.read_json(settings).get("max_seq_length") if settings.is_file() else None
+    return _settings(folder / "sentence_bert_config.json", {}).get("max_seq_length")
+
+
+def _settings(path: Path, default: Any) -> Any:
+    """Return a JSON file of a model, or the default where there is none.
+
+    Raises:
+        TeacherError: when it is no JSON.
+    """
+    try:
+        return storage.read_json(path) if path.is_file() else default
+    except ValueError as error:
+        raise TeacherError(f"{path} is broken: {error}. Get the model anew.") from None

@@ -180,3 +180,23 @@ def test_a_model_that_is_nowhere_names_the_places():
 def test_a_folder_without_a_model_is_an_error(tmp_path):
     with pytest.raises(TeacherError, match="Cannot load"):
         Teacher(TeacherConfig(model=str(tmp_path))).encode(["x"], "query")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model.safetensors", "modules.json", "config_sentence_transformers.json", "config.json"],
+)
+def test_a_model_that_is_cut_off_is_an_error_that_names_it(encoder, tmp_path, name):
+    shutil.copytree(encoder, tmp_path / "cut")
+    whole = (tmp_path / "cut" / name).read_bytes()
+    (tmp_path / "cut" / name).write_bytes(whole[: len(whole) // 2])
+    teacher = Teacher(TeacherConfig(model=str(tmp_path / "cut")))
+    with pytest.raises(TeacherError, match=str(tmp_path / "cut")):
+        teacher.encode(["x"], "query") if teacher.fingerprints else None
+
+
+def test_a_module_without_its_settings_is_an_error(encoder, tmp_path):
+    shutil.copytree(encoder, tmp_path / "model")
+    (tmp_path / "model" / "1_Pooling" / "config.json").unlink()
+    with pytest.raises(TeacherError, match="Cannot load"):
+        Teacher(TeacherConfig(model=str(tmp_path / "model"))).encode(["x"], "query")
