@@ -127,6 +127,7 @@ def save_model(
     Raises:
         ModelError: when the folder holds anything else, see `check_replaceable`.
     """
+    folder = folder.resolve()  # behind a link is where it goes, not in the place of the link
     check_replaceable(folder)
     config = {
         "format": FORMAT,

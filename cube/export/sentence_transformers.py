@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from safetensors import SafetensorError
 
 from cube import __version__, storage
 from cube.errors import ModelError
@@ -31,7 +33,8 @@ def to_sentence_transformer(
             to; None: as it was saved.
 
     Raises:
-        ModelError: when the cube knows no teacher, or moves vectors of another dimension.
+        ModelError: when the cube knows no teacher, moves vectors of another dimension, or when the
+            teacher cuts its vectors, which no module does.
     """
     saved = load_model(model)
     saved.fit_to_index(index)
@@ -44,20 +47,32 @@ def to_sentence_transformer(
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Router
 
+    if teacher.model.truncate_dim is not None:
+        raise ModelError(
+            f"{model} cannot be exported: its teacher cuts vectors to {teacher.model.truncate_dim} "
+            "numbers (truncate_dim), which modules of sentence-transformers cannot do."
+        )
     encoder: list[Any] = list(teacher.model)
     if config.normalize and not isinstance(encoder[-1], Normalize):
         encoder.append(Normalize())
-    router = Router.for_query_document([*encoder, *_modules(saved.cube)], encoder)
+    router = Router.for_query_document(
+        [*encoder, *_modules(saved.cube, teacher.model.dtype)], encoder
+    )
     prompts = {"query": teacher.prompt("query"), "document": teacher.prompt("passage")}
     return SentenceTransformer(modules=[router], prompts=prompts)
 
 
-def _modules(cube: Cube) -> list[Any]:
-    """Return the cube as stock modules where it is one matrix, else as a module of this package."""
+def _modules(cube: Cube, dtype: torch.dtype | None) -> list[Any]:
+    """Return the cube as stock modules where it is one matrix, else as a module of this package.
+
+    The stock one also takes nothing but float32, whatever the encoder before it computes in.
+    """
     from sentence_transformers.sentence_transformer.modules import Dense, Normalize
 
     from cube.export.module import CubeModule
 
+    if dtype not in (None, torch.float32):
+        return [CubeModule(cube)]
     try:
         weight, bias = affine_map(cube)
     except ModelError:
@@ -72,9 +87,9 @@ def export_sentence_transformers(
 ) -> bool:
     """Write the model of `to_sentence_transformer` to a folder.
 
-    A cube that is one matrix needs stock modules only. Any other is loaded again by
-    `SentenceTransformer(out, trust_remote_code=True)` where this package is installed: the code
-    that is trusted is `cube.export.module`, and none is in the folder.
+    A cube that is one matrix needs stock modules only, behind an encoder in float32. Any other is
+    loaded again by `SentenceTransformer(out, trust_remote_code=True)` where this package is
+    installed: the code that is trusted is `cube.export.module`, and none is in the folder.
 
     Args:
         model: model folder.
@@ -85,14 +100,18 @@ def export_sentence_transformers(
         Whether stock modules are all it needs.
 
     Raises:
-        ModelError: as `to_sentence_transformer`, or when something else is at `out`.
+        ModelError: as `to_sentence_transformer`, or when something else is at `out`, or when it
+            cannot be written.
     """
     from cube.export.module import CubeModule
 
-    out = Path(out)
+    out = Path(out).resolve()  # behind a link is where it goes, not in the place of the link
     check_replaceable(out, [MARK], "export of a cube")
     encoder = to_sentence_transformer(model, index)
     with storage.atomic_folder(out, replace=True) as folder:
-        encoder.save(str(folder), create_model_card=False)
+        try:
+            encoder.save(str(folder), create_model_card=False)
+        except SafetensorError as error:  # a full disk
+            raise ModelError(f"{out} cannot be written: {error}.") from None
         storage.write_json(folder / MARK, {"cube_version": __version__, "model": str(model)})
     return not any(isinstance(module, CubeModule) for module in encoder.modules())

@@ -1,0 +1,82 @@
+"""Teacher and cube as one model of sentence-transformers, over teachers of every kind."""
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+
+from cube.config import CoreConfig, TeacherConfig
+from cube.errors import ModelError
+from cube.evaluation.experiment import Centre
+from cube.export.sentence_transformers import export_sentence_transformers
+from cube.lattice.core import Cube
+from cube.model import load_model, save_model
+from cube.teacher.encoder import Teacher
+from tests.teacher.conftest import TEXTS
+
+
+def linear_cube(teacher: Path, folder: Path) -> Teacher:
+    """Save a cube that is one matrix over a teacher, which is returned."""
+    encoder = Teacher(TeacherConfig(model=str(teacher)))
+    dimension = encoder.dimension
+    torch.manual_seed(0)
+    cube = Cube(dimension, CoreConfig(gated=False, memory_pairs=0))
+    with torch.no_grad():
+        for parameter in cube.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    mean = np.zeros(dimension, np.float32)
+    save_model(folder, cube, Centre(mean, mean), mean[None], encoder, {}, "A card.")
+    return encoder
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_an_encoder_of_any_precision_moves_questions(encoder, tmp_path, dtype):
+    whole = SentenceTransformer(str(encoder), device="cpu").to(dtype)
+    whole.save(str(tmp_path / "teacher"), create_model_card=False)
+    teacher = linear_cube(tmp_path / "teacher", tmp_path / "model")
+    stock = export_sentence_transformers(tmp_path / "model", tmp_path / "out")
+    assert stock is (dtype is torch.float32)  # a stock module takes nothing else
+    exported = SentenceTransformer(str(tmp_path / "out"), device="cpu", trust_remote_code=not stock)
+    moved = load_model(tmp_path / "model").cube.apply_to(teacher.encode(TEXTS, "query"))
+    np.testing.assert_allclose(exported.encode_query(TEXTS), moved, atol=1e-2)
+
+
+def test_a_teacher_that_cuts_vectors_is_refused(encoder, tmp_path):
+    whole = SentenceTransformer(str(encoder), device="cpu", truncate_dim=16)
+    whole.save(str(tmp_path / "teacher"), create_model_card=False)
+    assert linear_cube(tmp_path / "teacher", tmp_path / "model").dimension == 16
+    with pytest.raises(ModelError, match="cuts vectors to 16"):
+        export_sentence_transformers(tmp_path / "model", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_behind_a_link_is_where_it_goes(encoder, tmp_path):
+    linear_cube(encoder, tmp_path / "model")
+    places = tmp_path / "places"
+    places.mkdir()
+    for name in ("model", "out"):
+        (places / name).symlink_to(tmp_path / f"real {name}")
+    for _ in range(2):
+        linear_cube(encoder, places / "model")
+        export_sentence_transformers(tmp_path / "model", places / "out")
+    assert all(path.is_symlink() and path.is_dir() for path in places.iterdir())
+    assert len(list(places.iterdir())) == 2
+
+
+def test_a_full_disk_is_an_error_in_a_sentence(encoder, tmp_path):
+    import resource
+
+    linear_cube(encoder, tmp_path / "model")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+        with pytest.raises(ModelError, match="cannot be written"):
+            export_sentence_transformers(tmp_path / "model", tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert not list(tmp_path.glob("*out*"))
