@@ -9,7 +9,8 @@ reference.npy       a sample of training questions, for drift and novelty
 confidence.json     when to trust an answer (absent with too few validation questions)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,21 +95,37 @@ class SavedCube:
         """Return texts and vectors of the answers it can give.
 
         Raises:
-            ModelError: when the model was trained without texts.
+            ModelError: when the model was trained without texts, or they are broken.
         """
-        if not (self.folder / "bank").is_dir():
+        folder = self.folder / "bank"
+        if not folder.is_dir():
             raise ModelError(f"{self.folder} holds no answers: it was trained on vectors alone.")
-        texts = pq.read_table(self.folder / "bank" / "texts.parquet")["text"].to_pylist()
-        return texts, np.load(self.folder / "bank" / "vectors.npy", allow_pickle=False)
+        with _whole(folder):
+            texts = pq.read_table(folder / "texts.parquet")["text"].to_pylist()
+            vectors = np.load(folder / "vectors.npy", allow_pickle=False)
+            if vectors.shape != (len(texts), self.cube.dimension):
+                raise ValueError(f"{len(texts)} texts, vectors of shape {vectors.shape}")
+        return texts, vectors
 
     def confidence(self) -> Confidence | None:
-        """Return when to trust an answer; None if there was too little to learn it from."""
+        """Return when to trust an answer; None if there was too little to learn it from.
+
+        Raises:
+            ModelError: when the file is broken.
+        """
         path = self.folder / "confidence.json"
-        return Confidence.from_json(storage.read_json(path)) if path.is_file() else None
+        with _whole(path):
+            return Confidence.from_json(storage.read_json(path)) if path.is_file() else None
 
     def reference(self) -> np.ndarray:
-        """Return the sample of training questions, shape (rows, dim)."""
-        return np.load(self.folder / "reference.npy", allow_pickle=False)
+        """Return the sample of training questions, shape (rows, dim).
+
+        Raises:
+            ModelError: when the file is broken.
+        """
+        path = self.folder / "reference.npy"
+        with _whole(path):
+            return np.load(path, allow_pickle=False)
 
 
 def save_model(
@@ -193,7 +210,7 @@ def load_model(folder: Path | str) -> SavedCube:
     missing = [name for name in _FILES if not (folder / name).is_file()]
     if missing:
         raise ModelError(f"{folder} is not a saved cube: {', '.join(missing)} missing.")
-    try:
+    with _whole(folder):
         config = storage.read_json(folder / "config.json")
         if config["format"] not in range(1, FORMAT + 1):
             raise ModelError(
@@ -203,12 +220,27 @@ def load_model(folder: Path | str) -> SavedCube:
         weights = _of_this_format(load_weights(folder / "model.safetensors"))
         cube = Cube.from_state(config["dimension"], core, weights)
         means = load_file(folder / "centring.safetensors")
-        centre = Centre(means["question"], means["answer"])
-        if not all(parameter.isfinite().all() for parameter in cube.parameters()):
+        saved = SavedCube(folder, cube.eval(), Centre(means["question"], means["answer"]), config)
+        _ = saved.teacher_config
+        if not all(map(_is_finite, cube.state_dict().items())):
             raise ModelError(f"{folder} is broken: its weights are not finite.")
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError, ConfigError) as error:
-        raise ModelError(f"{folder} is broken: {error}") from None
-    return SavedCube(folder, cube.eval(), centre, config)
+    return saved
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Read a folder or file of a model; what its readers trip over is that it is broken."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, RuntimeError, EOFError, SafetensorError,
+            ConfigError) as error:  # fmt: skip
+        raise ModelError(f"{path} is broken: {error}") from None
+
+
+def _is_finite(weight: tuple[str, Tensor]) -> bool:
+    """Whether weights may be as they are; a memory's floor is endless until it is set."""
+    name, values = weight
+    return name == "memory.floor" or not values.is_floating_point() or bool(values.isfinite().all())
 
 
 def _of_this_format(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from cube.evaluation.experiment import Centre
 from cube.lattice.core import Cube
 from cube.lattice.keys import Keys
 from cube.lattice.memory import Memory, Shares
-from cube.model import load_model, save_model
+from cube.model import SavedCube, load_model, save_model
 
 
 def unit(*shape: int, seed: int) -> torch.Tensor:
@@ -29,7 +29,8 @@ def cube(tmp_path) -> Cube:
     cube = Cube(12, CoreConfig(), memory)
     mean = np.zeros(12, np.float32)
     reference = unit(3, 12, seed=4).numpy()
-    save_model(tmp_path / "model", cube, Centre(mean, mean), reference, None, {}, "A card.")
+    bank = (["one", "two"], unit(2, 12, seed=5).numpy())
+    save_model(tmp_path / "model", cube, Centre(mean, mean), reference, None, {}, "A card.", bank)
     return cube
 
 
@@ -67,10 +68,48 @@ def test_another_model_in_the_folder_is_not_replaced(cube, tmp_path):
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf")])
-def test_weights_that_are_not_finite_are_refused(cube, tmp_path, weight):
+@pytest.mark.parametrize("part", ["core", "strength", "memory.shares", "memory.answers.steps"])
+def test_weights_that_are_not_finite_are_refused(cube, tmp_path, part, weight):
     weights = load_file(tmp_path / "model" / "model.safetensors")
-    name = next(name for name in weights if name.startswith("core"))
+    name = next(name for name in weights if name.startswith(part))
     weights[name].fill_(weight)
     save_file(weights, tmp_path / "model" / "model.safetensors")
     with pytest.raises(ModelError, match="not finite"):
+        load_model(tmp_path / "model")
+
+
+def test_a_memory_whose_floor_is_not_set_is_read(cube, tmp_path):
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    weights["memory.floor"].fill_(-torch.inf)
+    save_file(weights, tmp_path / "model" / "model.safetensors")
+    assert load_model(tmp_path / "model").cube.memory is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("reference.npy", SavedCube.reference),
+        ("confidence.json", SavedCube.confidence),
+        ("bank/texts.parquet", SavedCube.bank),
+        ("bank/vectors.npy", SavedCube.bank),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"{}\n", b"\xff\xfe no format"])
+def test_a_broken_file_is_an_error_that_names_it(cube, tmp_path, name, read, content):
+    (tmp_path / "model" / name).write_bytes(content)
+    with pytest.raises(ModelError, match=f"{tmp_path / 'model' / name.split('/')[0]}.* is broken"):
+        read(load_model(tmp_path / "model"))
+
+
+def test_a_bank_of_more_vectors_than_texts_is_broken(cube, tmp_path):
+    np.save(tmp_path / "model" / "bank" / "vectors.npy", unit(3, 12, seed=5).numpy())
+    with pytest.raises(ModelError, match=r"bank is broken: 2 texts, vectors of shape \(3, 12\)"):
+        load_model(tmp_path / "model").bank()
+
+
+def test_a_teacher_this_version_does_not_know_is_an_error_in_a_sentence(cube, tmp_path):
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    changed = config | {"teacher": {"model": "m", "of_tomorrow": 1}}
+    (tmp_path / "model" / "config.json").write_text(json.dumps(changed))
+    with pytest.raises(ModelError, match="of_tomorrow"):
         load_model(tmp_path / "model")
