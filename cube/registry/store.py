@@ -60,7 +60,7 @@ class Registry:
     def champion(self) -> str | None:
         """Return the version that serves, or None before the first promotion."""
         try:
-            return (self.folder / "champion").read_text(encoding="utf-8").strip()
+            return (self.folder / "champion").read_text("utf-8", "replace").strip()
         except FileNotFoundError:
             return None
 
@@ -71,7 +71,7 @@ class Registry:
             ModelError: when a line is not a promotion.
         """
         file = self.folder / "history.jsonl"
-        lines = file.read_text(encoding="utf-8").split("\n") if file.is_file() else []
+        lines = file.read_text("utf-8", "replace").split("\n") if file.is_file() else []
         promotions = []
         for number, line in enumerate(filter(None, lines), start=1):
             try:
@@ -84,13 +84,14 @@ class Registry:
         """Return what is known of a version: `published`, `files`, `settings`, `judgement`.
 
         Raises:
-            ModelError: when there is no such version, or it was put there by hand.
+            ModelError: when there is no such version, it was put there by hand, or its record is
+                broken.
         """
         folder = self.path(version)
         file = self._record_file(folder.name)
         if not file.is_file():
             raise ModelError(f"{folder} was never published: {file} is missing. Publish its run.")
-        return storage.read_json(file)
+        return _read_record(file)
 
     def publish(
         self, model: Path, version: str, judgement: dict[str, Any], settings: dict[str, Any]
@@ -112,7 +113,7 @@ class Registry:
                         path.chmod(0o444)
                         storage.sync(path)
             record = self._record_file(version)
-            known = storage.read_json(record) if record.is_file() else _new_record(folder, settings)
+            known = _read_record(record) if record.is_file() else _new_record(folder, settings)
             storage.write_json(record, {**known, "judgement": judgement})
         return folder
 
@@ -197,11 +198,20 @@ class Registry:
         entries = [*self.history(), Promotion(now, version, previous, reason, kind, by)]
         lines = "".join(json.dumps(asdict(e), ensure_ascii=False) + "\n" for e in entries)
         # The history first: whatever kills this process, no version serves that nobody recorded.
-        storage.write_bytes(self.folder / "history.jsonl", lines.encode())
+        storage.write_bytes(self.folder / "history.jsonl", lines.encode(errors="replace"))
         storage.write_bytes(self.folder / "champion", f"{version}\n".encode())
 
     def _record_file(self, version: str) -> Path:
         return self.folder / "records" / f"{version}.json"
+
+
+def _read_record(file: Path) -> dict[str, Any]:
+    try:
+        return storage.read_json(file)
+    except ValueError as error:
+        raise ModelError(
+            f"{file} is broken ({error}): delete it and publish the run again."
+        ) from None
 
 
 def _new_record(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from cube.errors import GateError, ModelError
 from cube.model import load_model
 from cube.registry import Registry
+from cube.registry.views import overview
 from tests.registry.conftest import judgement, make_model
 
 
@@ -167,8 +168,8 @@ def test_promotions_at_the_same_time_leave_a_history_without_gaps(registry):
 
 def test_a_broken_history_is_an_error_in_a_sentence(registry):
     registry.promote("v1")
-    for line in ("{", "[]", '{"at": "now"}'):
-        (registry.folder / "history.jsonl").write_text(line)
+    for line in (b"{", b"[]", b'{"at": "now"}', b"\xff"):
+        (registry.folder / "history.jsonl").write_bytes(line)
         with pytest.raises(ModelError, match="line 1 of"):
             registry.history()
 
@@ -179,3 +180,25 @@ def test_a_broken_pointer_is_an_error_in_a_sentence(registry, content):
     pointer.write_bytes(content)
     with pytest.raises(ModelError):
         load_model(pointer)
+
+
+def test_a_broken_record_is_an_error_in_a_sentence(registry):
+    (registry.folder / "records" / "v1.json").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"v1\.json is broken .*publish the run again"):
+        registry.promote("v1")
+    assert [entry["published"] is None for entry in overview(registry)] == [True, False, False]
+
+
+def test_no_name_is_beyond_the_history(registry):
+    registry.force("v1", "Jos\udce9", "a terminal that does not speak UTF-8")
+    assert (registry.champion(), registry.history()[-1].by) == ("v1", "Jos?")
+
+
+def test_a_pointer_that_is_no_text_names_no_version(registry):
+    registry.promote("v1")
+    (registry.folder / "champion").write_bytes(b"\xff\xfe")
+    assert not any(entry["champion"] for entry in overview(registry))
+    with pytest.raises(ModelError, match=r"No version .*v1, v2, v3"):
+        registry.path("champion")
+    registry.force("v2", "Ada", "the pointer is broken")
+    assert registry.champion() == "v2"
