@@ -42,11 +42,20 @@ def check_fidelity(teacher: Teacher, cache: EmbeddingCache, texts: list[str], ro
     lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(quick, axis=1)
     cosines = (exact * quick).sum(1) / np.maximum(lengths, np.finfo(np.float64).tiny)
     mean = float(cosines.mean())
+    refuse_far(teacher, mean)
     note_fidelity(cache, Fidelity(teacher.config.backend, mean, float(cosines.min())))
-    if mean < teacher.config.min_fidelity:
+
+
+def refuse_far(teacher: Teacher, mean: float | None) -> None:
+    """Refuse vectors whose mean cosine to the exact ones is below what is allowed.
+
+    Raises:
+        TeacherError: when it is below `teacher.min_fidelity`; None stands for the exact ones.
+    """
+    if mean is not None and mean < teacher.config.min_fidelity:
         raise TeacherError(
             f"Vectors of teacher.backend: {teacher.config.backend} have a mean cosine of "
-            f"{mean:.5f} to the exact ones on {len(sample)} texts, below teacher.min_fidelity "
+            f"{mean:.5f} to the exact ones, below teacher.min_fidelity "
             f"{teacher.config.min_fidelity}. Use teacher.backend: torch, or allow less."
         )
 

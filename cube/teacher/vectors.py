@@ -23,7 +23,7 @@ from cube.teacher.cache import EmbeddingCache
 from cube.teacher.context import fill_context_rows
 from cube.teacher.encoder import Role, Teacher
 from cube.teacher.encoding import Eta, encode_missing
-from cube.teacher.fidelity import check_fidelity, fidelity
+from cube.teacher.fidelity import check_fidelity, fidelity, refuse_far
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,9 @@ def embed_corpus(
 
     Writes `home/cache/<fingerprint>.<dtype>.sqlite` and `home/vectors/<digest>`; returns the
     matrix at once where it exists. Killed at any moment, it goes on where it stopped.
+
+    Raises:
+        TeacherError: when vectors, old or new, are farther from the exact ones than allowed.
     """
     fingerprints = teacher.fingerprints
     dtype = teacher.config.dtype
@@ -86,8 +89,9 @@ def embed_corpus(
     folder = home / "vectors" / digest
     if (folder / "manifest.json").is_file():
         logger.info("vectors %s are there already: nothing to encode", digest)
-        num_combined = storage.read_json(folder / "manifest.json")["context_vectors"]
-        return Vectors(folder, hits=corpus.num_texts - num_combined)
+        manifest = storage.read_json(folder / "manifest.json")
+        refuse_far(teacher, manifest["fidelity"])
+        return Vectors(folder, hits=corpus.num_texts - manifest["context_vectors"])
     with scratch_folder(folder) as temporary:
         with ExitStack() as open_files:
             caches: dict[str, EmbeddingCache] = {
@@ -217,6 +221,7 @@ class _Layout:
                 raise DataError(f"{cache.path} loses what is written: check the disk.")
         cache.count_use(len(ids) - encoded, encoded)
         if measured := fidelity(cache):
+            refuse_far(teacher, measured.mean)  # stored when less was asked for
             self.fidelity = min(measured.mean, self.fidelity or 1.0)
         self.encoded += encoded
         self.hits += len(ids) - encoded

@@ -70,3 +70,18 @@ def test_vectors_too_far_off_are_refused_before_any_is_stored(quick, tmp_path):
         embed_corpus(corpus, strict, tmp_path)
     assert sum(s["texts"] for s in all_stats(tmp_path / "cache")) == 0
     assert not (tmp_path / "vectors").exists() or not any((tmp_path / "vectors").glob("*/*.json"))
+
+
+def test_vectors_stored_when_less_was_asked_for_are_refused_too(quick, tmp_path):
+    rows = write_jsonl(tmp_path / "rows.jsonl", ROWS)
+    fewer = write_jsonl(tmp_path / "fewer.jsonl", ROWS[1:])
+    corpora = [
+        build_corpus(DataConfig(sources=[str(path)]), tmp_path / "corpora")
+        for path in (rows, fewer)
+    ]
+    embed_corpus(corpora[0], quick, tmp_path)
+    strict = Teacher(quick.config.model_copy(update={"min_fidelity": 1.0}))
+    for corpus in corpora:  # the matrix is there; its vectors are
+        with pytest.raises(TeacherError, match=r"mean cosine of .*allow less"):
+            embed_corpus(corpus, strict, tmp_path)
+    embed_corpus(corpora[1], quick, tmp_path)
