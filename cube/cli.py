@@ -24,7 +24,8 @@ BUG = 70  # EX_SOFTWARE of sysexits.h
 app = App(
     name="cube",
     version=__version__,
-    help="Train a small 3D lattice network on embedding-to-embedding maps over a frozen encoder.",
+    help="Train a small 3D lattice network on embedding-to-embedding maps over a frozen encoder. "
+    "With --debug, errors come with their traceback.",
 )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 app = App(name="models", help="Look at the versions of a model and choose the one that serves.")
 
 By = Annotated[str, Parameter(help="who decides; goes into the history")]
+Undoer = Annotated[str, Parameter(help="who decides; without, the user of this machine")]
 Why = Annotated[str, Parameter(help="the reason; goes into the history")]
 
 
@@ -88,13 +89,9 @@ def promote(
 
 @app.command
 def rollback(
-    *, why: Why, by: By = "", config: ConfigFile = None, overrides: Overrides = None
+    *, why: Why, by: Undoer = "", config: ConfigFile = None, overrides: Overrides = None
 ) -> None:
-    """Let the version serve again that the champion took over from.
-
-    Args:
-        by: without, the name of the user of this machine.
-    """
+    """Let the version serve again that the champion took over from."""
     registry = _registry(config, overrides)
     sys.stdout.write(f"Champion: {registry.rollback(by or getpass.getuser(), why)}\n")
 

@@ -27,8 +27,8 @@ def train(
     stopped. Exit code 1 if the gate says no, 75 if a signal stopped the training.
 
     Args:
-        resume: run folder to go on with, by its own settings; any difference in settings or data
-            is refused and named.
+        resume: run folder to go on with, by its own settings; any difference in what is trained, in
+            settings or data, is refused and named.
         extend: with --resume, more steps: larger max_steps, max_epochs or patience of the stage
             reached or later ones. A new run that begins with the state of the old one.
         profile: print where the time and the memory of the training went.
