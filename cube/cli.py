@@ -1,11 +1,12 @@
 """The command line. Thin: every command is one or two calls into the package.
 
 Exit codes: 0 fine, 1 a gate or validation said no, 2 bad input or usage, 70 a bug, 75 a training
-was told to stop and goes on when the command is given again, 130 interrupted elsewhere.
+was told to stop and goes on when the command is given again, 130 or 143 stopped elsewhere.
 """
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     words = [word for word in words if word != "--debug"]
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("cube").setLevel(logging.DEBUG if debug else logging.INFO)
+    signal.signal(signal.SIGTERM, _leave)  # a training handles it in its own way
     try:
         code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, CubeError) as error:
@@ -51,6 +53,11 @@ def main(arguments: list[str] | None = None) -> None:
         traceback.print_exc()
         code = BUG
     sys.exit(code or 0)
+
+
+def _leave(number: int, _: object) -> None:
+    """Go through every `finally`, so that nothing of what is begun stays on the disk."""
+    sys.exit(128 + number)
 
 
 def _fail(error: Exception, debug: bool) -> int:

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import pickle
+import signal
 
 import numpy as np
 import pytest
@@ -35,6 +37,13 @@ def files(tmp_path, planted):
     np.save(tmp_path / "q.npy", questions)
     np.save(tmp_path / "a.npy", answers)
     return ["--queries", tmp_path / "q.npy", "--answers", tmp_path / "a.npy"]
+
+
+def test_a_fit_that_is_told_to_stop_leaves_nothing_behind(tmp_path, files, monkeypatch):
+    monkeypatch.setattr("cube.fit.run_trials", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = sorted(tmp_path.iterdir())
+    assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 128 + signal.SIGTERM
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_fit_apply_evaluate(tmp_path, planted, files, capsys):

@@ -135,7 +135,7 @@ class Registry:
         if champion not in (judgement["champion"], version):
             return (
                 f"Not promoted: {version} was compared with {judgement['champion'] or 'nobody'}, "
-                f"but the champion is {champion}. Evaluate its run again."
+                f"but the champion is {champion}. Judge it anew: cube train --resume with its run."
             )
         for last in reversed(self.history()):
             if last.version == version:

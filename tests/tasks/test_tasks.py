@@ -21,7 +21,6 @@ from expectations import ExpectationError
 from tasks.artifacts import page_url
 from tasks.common import forward_logs, may_pass
 from tasks.data import ingest_data
-from tasks.drift import compare as in_full
 from tasks.drift import watch_drift
 from tasks.embedding import embed_corpus
 from tasks.evaluation import promote_version
@@ -213,13 +212,14 @@ def test_drift_compares_a_sample_of_as_many_questions_as_are_set(
     data = {**tiny_config.data.model_dump(mode="json"), "recent": [str(path)]}
     run = prepare(changed(tiny_config, data=data))
     compared = []
+    from tasks.drift_page import compare as in_full
 
     def compare(current, reference, config):
         compared.append((current, reference))
         return in_full(current, reference, config)
 
     with monkeypatch.context() as watched:
-        watched.setattr("tasks.drift.compare", compare)
+        watched.setattr("tasks.drift_page.compare", compare)
         for most in (2_000, 20):
             few = changed(parse_config(yaml.safe_load(run["config"])), drift={"max_rows": most})
             watch_drift.fn({**run, "config": dump_config(few)})
