@@ -79,7 +79,7 @@ def read_json_lines(path: Path) -> list[Any]:
 
 @contextmanager
 def atomic_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
-    """Yield a temporary folder that becomes `folder` when the block ends well.
+    """Yield a temporary folder that becomes `folder`, on the disk, when the block ends well.
 
     If another process finished the same folder first, its result is kept: names are digests of
     what is inside, so the two are equal. With `replace` the new one is kept.
@@ -89,6 +89,8 @@ def atomic_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
     temporary.chmod(0o755)
     try:
         yield temporary
+        for path in (*temporary.rglob("*"), temporary):
+            sync(path)
         if replace and folder.exists():
             _replace(folder, temporary)
         else:

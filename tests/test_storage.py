@@ -1,5 +1,6 @@
 """Files are there whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def test_a_folder_someone_else_finished_first_is_kept(tmp_path):
         (tmp_path / "out" / "a").write_text("theirs")
     assert (tmp_path / "out" / "a").read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_all_that_is_in_a_folder_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    synced = set()
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.add(os.fstat(fd).st_ino), sync(fd)))
+    with storage.atomic_folder(tmp_path / "out") as temporary:
+        (temporary / "sub").mkdir()
+        for name in ("a", "sub/b"):
+            (temporary / name).write_text("x")
+    assert {path.stat().st_ino for path in (tmp_path / "out").rglob("*")} <= synced
 
 
 def test_a_folder_is_replaced_or_stays(tmp_path, monkeypatch):

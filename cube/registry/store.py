@@ -111,7 +111,6 @@ class Registry:
                     shutil.copytree(model, temporary, dirs_exist_ok=True)
                     for path in _files(temporary):
                         path.chmod(0o444)
-                        storage.sync(path)
             record = self._record_file(version)
             known = _read_record(record) if record.is_file() else _new_record(folder, settings)
             storage.write_json(record, {**known, "judgement": judgement})

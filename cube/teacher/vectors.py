@@ -105,7 +105,6 @@ def embed_corpus(
                 open_files.enter_context((temporary / "vectors.npy").open("wb"))
             )
         fill_context_rows(temporary / "vectors.npy", corpus, layout.is_context, teacher)
-        storage.sync(temporary / "vectors.npy")
         manifest = {
             "digest": digest,
             "corpus": corpus.digest,
