@@ -223,8 +223,12 @@ def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
 
 
 def _check_length(model: "SentenceTransformer", length: int) -> None:
-    settings = getattr(getattr(model[0], "auto_model", None), "config", None)
-    most = getattr(settings, "max_position_embeddings", None)
+    transformer = getattr(model[0], "auto_model", None)
+    most = getattr(getattr(transformer, "config", None), "max_position_embeddings", None)
+    positions = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+    padding = getattr(positions, "padding_idx", None)
+    if isinstance(most, int) and padding is not None:  # RoBERTa and its kin count on from there
+        most -= padding + 1
     if isinstance(most, int) and 0 < most < length:
         raise TeacherError(f"teacher.max_length is {length}, and the model ends at {most}.")
 

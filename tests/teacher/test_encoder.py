@@ -166,6 +166,25 @@ def test_more_words_than_the_model_can_take_are_an_error(encoder):
         teacher.encode(TEXTS, "query")
 
 
+def test_positions_kept_for_padding_are_none_to_read_with(encoder, tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from transformers import AutoTokenizer, RobertaConfig, RobertaModel
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    settings = RobertaConfig(vocab_size=99, max_position_embeddings=32, pad_token_id=1, **sizes)
+    RobertaModel(settings).save_pretrained(tmp_path / "model")
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(tmp_path / "model")
+    whole = SentenceTransformer(str(tmp_path / "model"), device="cpu")
+    whole.save(str(tmp_path / "whole"), create_model_card=False)
+    for length, fits in ((30, True), (31, False)):
+        teacher = Teacher(TeacherConfig(model=str(tmp_path / "whole"), max_length=length))
+        if fits:
+            assert teacher.encode(["password " * 99], "query").shape == (1, 32)
+            continue
+        with pytest.raises(TeacherError, match="the model ends at 30"):
+            teacher.encode(["password " * 99], "query")
+
+
 def test_max_length_cuts(minilm):
     short = Teacher(TeacherConfig(max_length=4))
     long_text = "password reset " * 50
