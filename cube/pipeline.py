@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from cube.data.cleaning import RowError, clean_text
 from cube.decoding.phrase_bank import Phrase, PhraseBank
 from cube.errors import DataError, ModelError
 from cube.model import load_model
 from cube.teacher.context import encode_question
 from cube.teacher.encoder import Teacher
+
+_MOST_CHARACTERS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -59,17 +62,20 @@ class TextPipeline:
             count: how many answers.
 
         Raises:
-            DataError: when nothing is asked, no answer asked for, or a turn is not text.
+            DataError: when no answer is asked for, or a turn is empty or not text.
         """
-        if not question.strip() or count < 1:
-            raise DataError(
-                f"A question of {len(question)} characters, {count} answers: nothing to do."
-            )
+        if count < 1:
+            raise DataError(f"{count} answers: nothing to do.")
         if isinstance(context, str):
             raise DataError("The context is a list of turns, oldest first, not one text.")
-        turns = [*(context or []), question]
-        if any("\ud800" <= letter <= "\udfff" for turn in turns for letter in turn):
-            raise DataError("The question or a turn before it is not text: it is no valid UTF-8.")
+        named = [("a turn before the question", turn) for turn in context or []]
+        try:  # what the cube was trained on was cleaned as well
+            turns = [
+                clean_text(turn, name, _MOST_CHARACTERS)
+                for name, turn in [*named, ("the question", question)]
+            ]
+        except RowError as error:
+            raise DataError(f"Nothing can be answered: {error}.") from None
         trained_on = self._saved.config["trained_on"]
         query = encode_question(
             self._teacher,

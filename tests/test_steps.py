@@ -87,9 +87,16 @@ def _what_is_no_question_is_a_sentence(model):
     pipeline = TextPipeline(str(model))
     with pytest.raises(DataError, match="list of turns"):
         pipeline.ask("Is it free?", context="Hello")  # pyright: ignore[reportArgumentType]
-    for question, context in (("caf\udce9", []), ("Is it free?", ["\ud800"])):
-        with pytest.raises(DataError, match="no valid UTF-8"):
-            pipeline.ask(question, context)
+    for question, context, reason in (
+        ("caf\udce9", [], "the question holds half a surrogate pair"),
+        ("Is it free?", ["\ud800"], "a turn before the question holds half a surrogate pair"),
+        ("Is it free?", [None], "a turn before the question is missing"),
+        (" \u200b", [], "the question is empty"),
+        (5, [], "the question is int, not text"),
+    ):
+        with pytest.raises(DataError, match=reason):
+            pipeline.ask(question, context)  # pyright: ignore[reportArgumentType]
+    assert pipeline.ask("Is  the\u200b cafe\u0301 free?") == pipeline.ask("Is the café free?")
 
 
 def test_the_exported_model_moves_questions_and_leaves_answers(small_config, tmp_path):

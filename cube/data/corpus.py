@@ -175,8 +175,6 @@ def _build(config: DataConfig, root: Path, found: Found) -> Corpus:
                 manifest = {"digest": digest, "sources": listed, "skipped": found.skipped,
                             "settings": settings, **content}  # fmt: skip
                 storage.write_json(temporary / "manifest.json", manifest)
-                for name in ("texts.parquet", "pairs.parquet", "quarantine.jsonl"):
-                    storage.sync(temporary / name)
     return Corpus(folder)
 
 

@@ -55,8 +55,6 @@ def without_pairs(corpus: Corpus, reasons: dict[int, str], root: Path) -> Corpus
             manifest["reasons"] = dict(total.most_common())
             manifest["examples"] = {**quarantine.examples, **manifest["examples"]}
             storage.write_json(temporary / "manifest.json", manifest)
-            for name in ("texts.parquet", "pairs.parquet", "quarantine.jsonl"):
-                storage.sync(temporary / name)
     return Corpus(folder)
 
 
