@@ -103,28 +103,33 @@ class Registry:
             version: name it gets.
             judgement: the gate's verdict on it, see `judgement_of`; replaces an older one.
             settings: the resolved config it was made with.
+
+        Raises:
+            ModelError: when another model was published under that name: the judgement is not its.
         """
         folder = self.folder / version
         with locked(self.folder / ".lock"):
+            record = self._record_file(version)
             if not folder.is_dir():
                 with storage.atomic_folder(folder) as temporary:
                     shutil.copytree(model, temporary, dirs_exist_ok=True)
                     for path in _files(temporary):
                         path.chmod(0o444)
-            record = self._record_file(version)
+                record.unlink(missing_ok=True)  # of a version somebody has removed
             known = _read_record(record) if record.is_file() else _new_record(folder, settings)
+            if known["files"] != _digests(model):
+                raise ModelError(
+                    f"{folder} holds another model than {model}, which was trained anew since: "
+                    "remove the version if nobody needs it, or train with another seed."
+                )
             storage.write_json(record, {**known, "judgement": judgement})
         return folder
 
     def changed_files(self, version: str) -> list[str]:
         """Return the files of a version that are not what was published, or not there."""
-        folder, files = self.path(version), self.record(version)["files"]
-        there = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
-        return sorted(
-            name
-            for name in files.keys() | there.keys()
-            if name not in there or storage.file_sha256(there[name]) != files.get(name)
-        )
+        published, there = self.record(version)["files"], _digests(self.path(version))
+        names = published.keys() | there.keys()
+        return sorted(name for name in names if published.get(name) != there.get(name))
 
     def refusal(self, version: str) -> str | None:
         """Return why the gate may not promote a version as things stand, or None if it may."""
@@ -217,12 +222,13 @@ def _new_record(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": folder.name,
         "published": datetime.now(UTC).isoformat(timespec="seconds"),
-        "files": {
-            path.relative_to(folder).as_posix(): storage.file_sha256(path)
-            for path in _files(folder)
-        },
+        "files": _digests(folder),
         "settings": settings,
     }
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {p.relative_to(folder).as_posix(): storage.file_sha256(p) for p in _files(folder)}
 
 
 def _files(folder: Path) -> list[Path]:

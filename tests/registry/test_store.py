@@ -1,5 +1,6 @@
 """The registry: versions never change, the champion is swapped whole, promotions are recorded."""
 
+import shutil
 import threading
 from multiprocessing import get_context
 
@@ -23,11 +24,23 @@ def test_published_versions_are_listed_and_found(registry):
 
 
 def test_a_version_is_never_overwritten_but_can_be_judged_again(registry, tmp_path):
-    other = make_model(tmp_path / "other", 9)
-    registry.publish(other, "v1", judgement(promote=False), {"changed": True})
-    assert load_model(registry.path("v1")).config["trained_on"]["number"] == 1
+    made = tmp_path / "made" / "1"
+    registry.publish(made, "v1", judgement(promote=False), {"changed": True})
     assert registry.record("v1")["settings"]["training"]["seed"] == 1
     assert not registry.record("v1")["judgement"]["promote"]
+    other = make_model(tmp_path / "other", 9)
+    with pytest.raises(ModelError, match="v1 holds another model than .*other"):
+        registry.publish(other, "v1", judgement(), {})
+    assert load_model(registry.path("v1")).config["trained_on"]["number"] == 1
+    assert not registry.record("v1")["judgement"]["promote"]  # that of the other is not its
+
+
+def test_a_version_that_was_removed_can_be_published_anew(registry, tmp_path):
+    shutil.rmtree(registry.path("v1"))
+    registry.publish(make_model(tmp_path / "other", 9), "v1", judgement(), {"anew": True})
+    assert load_model(registry.path("v1")).config["trained_on"]["number"] == 9
+    assert registry.record("v1")["settings"] == {"anew": True}
+    assert registry.changed_files("v1") == []
 
 
 def test_the_gate_promotes_what_it_let_through_and_every_promotion_is_recorded(registry):
