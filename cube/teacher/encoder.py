@@ -120,7 +120,11 @@ class Teacher:
         return dimension
 
     def encode(self, texts: list[str], role: Role) -> Float32[np.ndarray, "texts dim"]:
-        """Encode texts in batches sorted by length; no progress bar, no cache."""
+        """Encode texts in batches sorted by length; no progress bar, no cache.
+
+        Raises:
+            TeacherError: when a vector is not finite.
+        """
         import torch
 
         quick = self.config.backend == "bfloat16"
@@ -133,7 +137,10 @@ class Teacher:
                 normalize_embeddings=self.config.normalize,
                 show_progress_bar=False,
             )
-        return np.asarray(vectors, np.float32)
+        found = np.asarray(vectors, np.float32)
+        if not np.isfinite(found).all():
+            raise TeacherError(f"{self.folder} gives NaN or infinity for some texts: no teacher.")
+        return found
 
 
 def find_weights(config: TeacherConfig) -> Path:

@@ -108,6 +108,14 @@ def test_too_large_for_float32(tmp_path):
         read_vectors(write(tmp_path / "a.npy", matrix))
 
 
+@pytest.mark.parametrize(("size", "said"), [(1e25, "cannot hold"), (1e-25, "too near to tell")])
+def test_vectors_whose_length_float32_cannot_hold(tmp_path, size, said):
+    matrix = MATRIX.copy()
+    matrix[2] *= size
+    with pytest.raises(DataError, match=rf"rows \[2\].*{said}"):
+        read_vectors(write(tmp_path / "a.npy", matrix))
+
+
 def test_rows_of_different_length(tmp_path):
     pq.write_table(pa.table({"v": [[1.0, 2.0], [1.0]]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="row 1 has 1 dimensions"):

@@ -29,7 +29,7 @@ def test_a_version_is_never_overwritten_but_can_be_judged_again(registry, tmp_pa
     assert registry.record("v1")["settings"]["training"]["seed"] == 1
     assert not registry.record("v1")["judgement"]["promote"]
     other = make_model(tmp_path / "other", 9)
-    with pytest.raises(ModelError, match="v1 holds another model than .*other"):
+    with pytest.raises(ModelError, match=r"v1 holds another model than .*other"):
         registry.publish(other, "v1", judgement(), {})
     assert load_model(registry.path("v1")).config["trained_on"]["number"] == 1
     assert not registry.record("v1")["judgement"]["promote"]  # that of the other is not its

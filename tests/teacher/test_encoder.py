@@ -29,6 +29,16 @@ def test_vectors_are_the_librarys_own(minilm):
     np.testing.assert_allclose(vectors, expected, atol=1e-6)
 
 
+def test_a_teacher_whose_vectors_are_not_numbers(encoder):
+    import torch
+
+    teacher = Teacher(TeacherConfig(model=str(encoder)))
+    with torch.no_grad():
+        next(teacher.model.parameters()).fill_(float("nan"))
+    with pytest.raises(TeacherError, match="NaN or infinity"):
+        teacher.encode(TEXTS, "query")
+
+
 def test_mean_and_max_pooling_doubles_the_dimension(minilm):
     wide = Teacher(TeacherConfig(pooling="mean+max", normalize=False))
     vectors = wide.encode(TEXTS, "query")
