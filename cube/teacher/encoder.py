@@ -214,15 +214,16 @@ def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
     device = str(usable_device(config.device))
     transformers.utils.logging.disable_progress_bar()
     try:
-        if config.pooling == "default":
-            model = SentenceTransformer(str(folder), device=device)
-        else:
-            transformer = Transformer(str(folder), max_seq_length=_own_max_length(folder))
-            width = transformer.get_embedding_dimension()
-            pooling = Pooling(width, pooling_mode=tuple(config.pooling.split("+")))  # type: ignore[arg-type]
-            model = SentenceTransformer(modules=[transformer, pooling], device=device)
+        model = SentenceTransformer(str(folder), device=device)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise TeacherError(f"Cannot load teacher {folder}: {error}") from error
+    if config.pooling != "default":
+        transformer = model[0]
+        if not isinstance(transformer, Transformer):
+            raise TeacherError(f"teacher.pooling: {folder} has no tokens to pool, leave it out.")
+        width = transformer.get_embedding_dimension()
+        pooling = Pooling(width, pooling_mode=tuple(config.pooling.split("+")))  # type: ignore[arg-type]
+        model = SentenceTransformer(modules=[transformer, pooling], device=device)
     if config.max_length is not None:
         _check_length(model, config.max_length)
         model.max_seq_length = config.max_length
@@ -238,10 +239,6 @@ def _check_length(model: "SentenceTransformer", length: int) -> None:
         most -= padding + 1
     if isinstance(most, int) and 0 < most < length:
         raise TeacherError(f"teacher.max_length is {length}, and the model ends at {most}.")
-
-
-def _own_max_length(folder: Path) -> int | None:
-    return _settings(folder / "sentence_bert_config.json", {}).get("max_seq_length")
 
 
 def _settings(path: Path, default: Any) -> Any:

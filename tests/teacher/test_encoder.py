@@ -50,6 +50,40 @@ def test_mean_and_max_pooling_doubles_the_dimension(minilm):
     np.testing.assert_allclose(mean / np.linalg.norm(mean, axis=1, keepdims=True), unit, atol=1e-5)
 
 
+def test_other_pooling_changes_nothing_else(encoder, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(encoder, folder)
+    modules = json.loads((folder / "modules.json").read_text())
+    inner = folder / "0_Transformer"  # as older versions of the library laid it out
+    inner.mkdir()
+    for path in [p for p in folder.iterdir() if p.is_file()]:
+        path.rename(inner / path.name)
+    modules[0]["path"] = inner.name
+    (folder / "modules.json").write_text(json.dumps(modules))
+    settings = json.loads((inner / "sentence_bert_config.json").read_text())
+    (inner / "sentence_bert_config.json").write_text(json.dumps(settings | {"max_seq_length": 4}))
+    own, mean, first = (
+        Teacher(TeacherConfig(model=str(folder), pooling=pooling)).encode(TEXTS, "query")
+        for pooling in ("default", "mean", "cls")
+    )
+    np.testing.assert_allclose(mean, own, atol=1e-6)
+    assert np.abs(first - own).max() > 0.01
+
+
+def test_pooling_needs_tokens(tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+
+    tokenizer = Tokenizer(WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    words = StaticEmbedding(tokenizer, embedding_dim=8)
+    SentenceTransformer(modules=[words], device="cpu").save(str(tmp_path / "static"))
+    teacher = Teacher(TeacherConfig(model=str(tmp_path / "static"), pooling="mean"))
+    with pytest.raises(TeacherError, match=r"teacher\.pooling: .*no tokens"):
+        teacher.encode(["a"], "query")
+
+
 def test_prompts_make_roles_differ():
     teacher = Teacher(TeacherConfig(query_prompt="query: "))
     plain = Teacher(TeacherConfig())
