@@ -1,5 +1,7 @@
 """Files written whole or not at all, and the digests that give them their names."""
 
+import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 DIGEST_LENGTH = 16
+_OWNER = ".owner"  # of a folder in the making: locked by whoever makes it
 
 
 def digest_of(value: Any) -> str:
@@ -82,13 +85,18 @@ def atomic_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary folder that becomes `folder`, on the disk, when the block ends well.
 
     If another process finished the same folder first, its result is kept: names are digests of
-    what is inside, so the two are equal. With `replace` the new one is kept.
+    what is inside, so the two are equal. With `replace` the new one is kept. What killed processes
+    left behind of the same folder is removed first.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     temporary.chmod(0o755)
     try:
-        yield temporary
+        with (temporary / _OWNER).open("wb") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            yield temporary
+            (temporary / _OWNER).unlink()
         for path in (*temporary.rglob("*"), temporary):
             sync(path)
         if replace and folder.exists():
@@ -102,6 +110,16 @@ def atomic_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
         sync(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*"):
+        try:
+            with (left / _OWNER).open("rb") as owner:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+        except OSError:
+            continue  # in use, or just made, or just gone
 
 
 def _replace(folder: Path, new: Path) -> None:

@@ -14,7 +14,7 @@ from prefect.logging.handlers import APILogHandler
 from prefect.tasks import exponential_backoff
 
 from cube.config import parse_config
-from cube.data.scratch import locked
+from cube.locks import locked
 from cube.runs import Run
 
 LOGGERS = ("cube", "expectations", "tasks")

@@ -43,6 +43,21 @@ def test_a_failed_folder_is_removed(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_process_left_is_removed_and_what_is_in_use_is_not(tmp_path):
+    out = tmp_path / "out [1]"
+    for name, owned in ((".out [1].left", True), (".out [1].other", False)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").write_text("x")
+        if owned:
+            (tmp_path / name / ".owner").touch()
+    with storage.atomic_folder(out) as first, storage.atomic_folder(out) as second:
+        assert first.is_dir() and second.is_dir()
+        (first / "a").write_text("x")
+        (second / "a").write_text("x")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".out [1].other", "out [1]"]
+    assert [p.name for p in out.iterdir()] == ["a"]
+
+
 def test_a_folder_someone_else_finished_first_is_kept(tmp_path):
     with storage.atomic_folder(tmp_path / "out") as temporary:
         (temporary / "a").write_text("mine")

@@ -28,10 +28,10 @@ from cube.data.formats.arrow_folder import data_files
 from cube.data.opening import open_regular, reading, state_of
 from cube.data.quarantine import Quarantine
 from cube.data.readers import read_rows
-from cube.data.scratch import locked, scratch_folder
 from cube.data.sources import STDIN, Found, SourceFile, find_files, spool_stdin
 from cube.data.splits import assign_splits
 from cube.errors import DataError
+from cube.locks import locked
 
 FORMAT = 4  # part of every digest: raise it when the meaning of a corpus changes
 _MAX_STDIN_BYTES = 64 * 1024**3
@@ -170,7 +170,7 @@ def _build(config: DataConfig, root: Path, found: Found) -> Corpus:
         return Corpus(folder)
     with locked(root / f".{digest}.lock"):  # a second process waits instead of reading it all too
         if not (folder / "manifest.json").is_file():
-            with scratch_folder(folder) as temporary:
+            with storage.atomic_folder(folder) as temporary:
                 content = _read(config, temporary, found, states)
                 manifest = {"digest": digest, "sources": listed, "skipped": found.skipped,
                             "settings": settings, **content}  # fmt: skip

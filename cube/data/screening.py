@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from cube import storage
 from cube.data.corpus import Corpus
 from cube.data.quarantine import Quarantine
-from cube.data.scratch import scratch_folder
 from cube.errors import DataError
 
 
@@ -42,7 +41,7 @@ def without_pairs(corpus: Corpus, reasons: dict[int, str], root: Path) -> Corpus
     digest = storage.digest_of({"corpus": corpus.digest, "without": sorted(reasons.items())})
     folder = root / digest
     if not (folder / "manifest.json").is_file():
-        with scratch_folder(folder) as temporary:
+        with storage.atomic_folder(folder) as temporary:
             shutil.copyfile(corpus.folder / "texts.parquet", temporary / "texts.parquet")
             keep = np.ones(len(corpus.pairs), bool)
             keep[list(reasons)] = False

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cube import storage
-from cube.data.scratch import locked
 from cube.errors import GateError, ModelError
+from cube.locks import locked
 
 GATE = "gate"
 Kind = Literal["gate", "forced", "rollback"]

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float
 
-from cube.data.scratch import locked
 from cube.errors import DataError
+from cube.locks import locked
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cube import storage
-from cube.data.scratch import locked
 from cube.errors import TeacherError, first_line
+from cube.locks import locked
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

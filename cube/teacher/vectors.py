@@ -17,7 +17,6 @@ from jaxtyping import Float
 
 from cube import storage
 from cube.data.corpus import Corpus
-from cube.data.scratch import scratch_folder
 from cube.errors import DataError
 from cube.teacher.cache import EmbeddingCache
 from cube.teacher.context import fill_context_rows
@@ -92,7 +91,7 @@ def embed_corpus(
         manifest = storage.read_json(folder / "manifest.json")
         refuse_far(teacher, manifest["fidelity"])
         return Vectors(folder, hits=corpus.num_texts - manifest["context_vectors"])
-    with scratch_folder(folder) as temporary:
+    with storage.atomic_folder(folder) as temporary:
         with ExitStack() as open_files:
             caches: dict[str, EmbeddingCache] = {
                 role: open_files.enter_context(

@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import save
 
 from cube import storage
-from cube.data.scratch import locked
 from cube.differences import differences, in_words
 from cube.errors import ModelError
+from cube.locks import locked
 
 logger = logging.getLogger(__name__)
 
