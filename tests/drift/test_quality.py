@@ -5,6 +5,7 @@ import pytest
 
 from cube.config import CoreConfig
 from cube.data.splits import Split, slice_pairs
+from cube.drift import quality
 from cube.drift.quality import Answered, judge_quality
 from cube.evaluation.experiment import Experiment
 from cube.lattice.core import Cube
@@ -70,3 +71,14 @@ def test_recent_questions_are_compared_with_those_that_were_held_out(known):
     judgement = judge_quality(cube(), recent(known, 200), learned, deviations=5)
     assert judgement is not None
     assert not judgement.drifted
+
+
+def test_new_and_old_questions_are_ranked_among_equally_many_answers(known, monkeypatch):
+    monkeypatch.setattr(quality, "_MOST_ANSWERS", 220)
+    ranked = []
+    ranks = quality._reciprocal_ranks
+    monkeypatch.setattr(
+        quality, "_reciprocal_ranks", lambda *of: (ranked.append(len(of[2].bank)), ranks(*of))[1]
+    )
+    assert judge_quality(cube(), recent(known, 40), known, deviations=5) is not None
+    assert ranked == [220, 220]

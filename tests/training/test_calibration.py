@@ -203,3 +203,24 @@ def test_a_cube_answers_as_it_was_judged(monkeypatch):
     assert (chosen.strength, chosen.answers_share, chosen.whitening) == (0.0, 1.0, 0.5)
     ranks = validation.reciprocal_ranks(cube.apply_to(validation.questions))
     assert ranks.mean() == pytest.approx(chosen.validation_mrr)
+
+
+def test_choices_that_never_settle_come_to_an_end(monkeypatch):
+    rounds = []
+
+    def choose(judge, current, _):
+        rounds.append(current)
+        return _Setting(strength=1.0 - current.strength)
+
+    monkeypatch.setattr(_Judge, "choose", choose)
+    data, config = data_of(np.arange(TOPICS)), TrainingConfig()
+    cube = Cube(DIMENSION, CoreConfig(memory_pairs=0, whitening=False))
+    chosen = calibrate(cube, data, config, Validation(data, config))
+    assert [setting.strength for setting in rounds] == [1.0, 0.0, 1.0, 0.0]
+    assert chosen.strength == cube.strength.item() == 1.0
+
+
+def test_a_validation_ranks_among_no_more_answers_than_it_has_time_for(monkeypatch):
+    monkeypatch.setattr("cube.training.validation.MAX_BANK", 25)
+    validation = Validation(data_of(np.arange(TOPICS)), TrainingConfig(), max_questions=10)
+    assert (len(validation.questions), len(validation.bank)) == (10, 25)
