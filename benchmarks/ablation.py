@@ -30,8 +30,8 @@ from cube.data.groups import join_groups
 from cube.data.splits import Split
 from cube.errors import CubeError, DataError
 from cube.evaluation.metrics import score_slice
-from cube.evaluation.ranking import RetrievalTask
 from cube.evaluation.significance import paired_bootstrap
+from cube.ranking import RetrievalTask
 from cube.training.trainer import Trainer
 from cube.training.trials import Trial, run_trials, with_trials
 

@@ -21,7 +21,7 @@ from cube.data.splits import Split, assign_splits
 from cube.data.vector_pairs import lay_out
 from cube.errors import DataError
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.ranking import RetrievalTask
+from cube.ranking import RetrievalTask
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import embed_corpus
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from cube.evaluation.metrics import normalized
+from cube.ranking import normalized
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,9 @@ from jaxtyping import Float
 from cube.data.splits import Split
 from cube.drift.judgement import Judgement, judge, random_parts
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import RetrievalTask, first_right_ranks, reciprocal_ranks
 from cube.gathering import gather_rows
 from cube.lattice.core import Cube
+from cube.ranking import RetrievalTask, first_right_ranks, normalized, reciprocal_ranks
 from cube.sampling import sampled
 
 SPLITS = 200

@@ -27,14 +27,13 @@ from cube.evaluation.failures import failures
 from cube.evaluation.groups import depth_of, groups_of, left_out, length_of, script_of
 from cube.evaluation.headroom import refuse_shuffled
 from cube.evaluation.learning_curve import learning_curve
-from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import search
 from cube.evaluation.restoration import restoration
 from cube.evaluation.schema import FORMAT, validated
 from cube.evaluation.targets import all_targets, target_facts
 from cube.evaluation.views import embedding_map, movement
 from cube.lattice.core import Cube
 from cube.model import SavedCube, load_model
+from cube.ranking import normalized, search
 from cube.registry import Registry
 from cube.runs import Run
 from cube.teacher.context import combine_turns

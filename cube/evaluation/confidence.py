@@ -13,9 +13,8 @@ import numpy as np
 from jaxtyping import Float
 
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import Rows, search
 from cube.lattice.core import Cube
+from cube.ranking import Rows, normalized, search
 
 NOVEL = 0.99  # novelty from which a question counts as unlike what training has seen
 THRESHOLD = 0.5  # an answer more likely wrong than right is no answer

@@ -11,9 +11,8 @@ import numpy as np
 from cube.config import EvaluationConfig
 from cube.evaluation.baselines import Predict, System
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import TIE, reciprocal_ranks, search
 from cube.evaluation.significance import paired_bootstrap
+from cube.ranking import TIE, normalized, reciprocal_ranks, search
 from cube.sampling import sampled
 
 EncodeTurns = Callable[[list[list[int]]], np.ndarray]

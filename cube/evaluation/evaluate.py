@@ -13,9 +13,9 @@ from cube.config import EvaluationConfig
 from cube.evaluation.baselines import AnySystem, TextSystem
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import NUM_TOP, SliceScores, score_slice
-from cube.evaluation.ranking import RetrievalTask, Rows
 from cube.evaluation.significance import Interval, paired_bootstrap
 from cube.evaluation.verdict import judge
+from cube.ranking import RetrievalTask, Rows
 
 _CURVE = tuple(m * 10**e for e in range(7) for m in (1, 2, 5))
 

@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from cube.config import Config
 from cube.data.corpus import Corpus
 from cube.data.splits import Split, slice_pairs
-from cube.evaluation.ranking import RetrievalTask, Rows
 from cube.gathering import gather_rows
+from cube.ranking import RetrievalTask, Rows
 from cube.sampling import sampled
 from cube.teacher.vectors import Vectors
 from cube.training.dataset import TrainingSet, make_training_set

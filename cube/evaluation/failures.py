@@ -9,7 +9,7 @@ import numpy as np
 
 from cube.evaluation.evaluate import Judged
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
+from cube.ranking import normalized
 from cube.sampling import sampled
 
 SAME_ANSWER = 0.9  # centred cosine of two answers that say nearly the same

@@ -16,8 +16,8 @@ from cube.evaluation.baselines.tuning import Tuning
 from cube.evaluation.evaluate import score_system
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import SliceScores
-from cube.evaluation.ranking import RetrievalTask
 from cube.evaluation.significance import Interval, paired_bootstrap
+from cube.ranking import RetrievalTask
 
 _MOST_QUESTIONS, _MOST_ANSWERS = 2_000, 8_192
 _CHANCE = 0.55  # contrastive accuracy of unrelated texts is 0.5; below this it may well be

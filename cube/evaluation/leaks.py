@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from cube.data.splits import Split
 from cube.errors import DataError
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
+from cube.ranking import normalized
 from cube.sampling import sampled
 
 NEAR_COPY = 0.999  # cosine: further apart than rounding, nearer than two ways to ask

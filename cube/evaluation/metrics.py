@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from scipy.special import gammaln
 from scipy.stats import skew
 
-from cube.evaluation.ranking import Bank, Ranking, RetrievalTask, reciprocal_ranks, search
+from cube.ranking import Bank, Ranking, RetrievalTask, normalized, reciprocal_ranks, search
 
 CUTOFFS = (1, 5, 10)
 NUM_TOP = 10  # answers a question retrieves: the deepest cut-off
@@ -190,11 +190,6 @@ def _closeness(
     sample = normalized(predictions[:_MOST_UNIFORMITY_ROWS])
     random = float(random_cosines[wrong].mean()) if wrong.any() else None
     return Closeness(cosines, centred_cosines, random, _uniformity(sample))
-
-
-def normalized(vectors: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
-    """Scale rows to length 1; zero rows stay zero."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 def _centred(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ from scipy.stats import spearmanr
 
 from cube.config import TrainingConfig
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
 from cube.lattice.core import Cube
+from cube.ranking import normalized
 from cube.sampling import sampled
 from cube.training.objectives import corrupt
 

@@ -8,11 +8,6 @@ from jaxtyping import Float
 _BLOCK_DRAWS = 8_000_000  # random draws held at once
 
 
-def standard_error(values: Float[np.ndarray, " n"]) -> float:
-    """Return the standard error of the mean; infinite where one value cannot tell."""
-    return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.inf
-
-
 @dataclass(frozen=True)
 class Interval:
     """Difference of two means with its percentile interval."""

@@ -7,8 +7,8 @@ import torch
 
 from cube.evaluation.evaluate import Judged
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
 from cube.lattice.core import Cube
+from cube.ranking import normalized
 from cube.sampling import sampled
 
 _MOST_POINTS = 300

@@ -18,14 +18,13 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from cube.config import TrainingConfig
-from cube.evaluation.significance import standard_error
 from cube.lattice.core import Cube
 from cube.lattice.keys import Keys
 from cube.lattice.memory import NOTHING, Memory, Shares
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.sampling import sampled
 from cube.training.dataset import TrainingSet
-from cube.training.validation import Validation
+from cube.training.validation import Validation, standard_error
 
 STRENGTHS = (1.0, 0.75, 0.5, 0.25, 0.0)
 ANSWERS = (0.0, 0.1, 0.25, 0.5, 1.0)  # shares of what a memory reads

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cube.data.splits import Split
-from cube.evaluation.ranking import RetrievalTask
 from cube.gathering import gather_rows
+from cube.ranking import RetrievalTask
 
 
 @dataclass(frozen=True, eq=False)  # the same only as itself, so that it can be a key

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from cube.evaluation.metrics import normalized
+from cube.ranking import normalized
 from cube.sampling import sampled
 from cube.training.dataset import TrainingSet
 

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from cube.config import CoreConfig, TrainingConfig
-from cube.evaluation.significance import standard_error
 from cube.training.dataset import TrainingSet
 from cube.training.trainer import Trainer
+from cube.training.validation import standard_error
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,8 @@ from jaxtyping import Float
 
 from cube.config import TrainingConfig
 from cube.devices import usable_device
-from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import first_right_ranks, reciprocal_ranks
 from cube.lattice.core import Cube
+from cube.ranking import first_right_ranks, normalized, reciprocal_ranks
 from cube.training.dataset import TrainingSet
 from cube.training.objectives import corrupt
 from cube.training.sampler import stream_seed
@@ -58,3 +57,8 @@ class Validation:
         generator = torch.Generator().manual_seed(stream_seed(self._config.seed, _NOISE, 0))
         noise = (self._config.noise, self._config.dropped_dimensions)
         return clean, corrupt(torch.from_numpy(clean), *noise, generator).numpy()
+
+
+def standard_error(values: Float[np.ndarray, " n"]) -> float:
+    """Return the standard error of the mean; infinite where one value cannot tell."""
+    return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.inf

@@ -18,8 +18,8 @@ from cube.evaluation.baselines.neighbours import COUNTS, TEMPERATURES
 from cube.evaluation.baselines.trained import RULES, rival_core
 from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.ranking import TIE
 from cube.lattice.core import Cube
+from cube.ranking import TIE
 from cube.training.trainer import Trainer
 
 CONFIG = EvaluationConfig(bootstrap_resamples=300)

@@ -6,8 +6,8 @@ import torch
 
 from cube.config import CoreConfig, EvaluationConfig
 from cube.evaluation.compare import compare_cubes
-from cube.evaluation.ranking import first_right_ranks, reciprocal_ranks
 from cube.lattice.core import Cube
+from cube.ranking import first_right_ranks, reciprocal_ranks
 
 CONFIG = EvaluationConfig(bootstrap_resamples=200)
 

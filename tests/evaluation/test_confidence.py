@@ -5,9 +5,8 @@ import pytest
 
 from cube.config import CoreConfig
 from cube.evaluation.confidence import Confidence, distances_to, fit_confidence, reliability
-from cube.evaluation.metrics import normalized
-from cube.evaluation.ranking import search
 from cube.lattice.core import Cube
+from cube.ranking import normalized, search
 from tests.evaluation.conftest import experiment_of
 
 

@@ -16,7 +16,7 @@ from cube.evaluation.dialogue import (
     dialogue_measures,
 )
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
+from cube.ranking import normalized
 
 DIALOGUES, TURNS, DIMENSION = 30, 4, 64
 CONFIG = EvaluationConfig(bootstrap_resamples=2_000)

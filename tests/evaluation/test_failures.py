@@ -8,7 +8,7 @@ from cube.evaluation.baselines import System
 from cube.evaluation.evaluate import judge_systems
 from cube.evaluation.failures import distinguishing_words, failures, words_of
 from cube.evaluation.groups import depth_of, groups_of, left_out, length_of, script_of
-from cube.evaluation.metrics import normalized
+from cube.ranking import normalized
 from tests.evaluation.conftest import experiment_of
 
 CONFIG = EvaluationConfig(bootstrap_resamples=200, min_questions=20)

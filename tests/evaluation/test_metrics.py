@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from cube.evaluation.metrics import SliceScores, normalized, score_slice
-from cube.evaluation.ranking import Ranking, RetrievalTask, Rows
+from cube.evaluation.metrics import SliceScores, score_slice
+from cube.ranking import Ranking, RetrievalTask, Rows, normalized
 
 QUESTIONS, ANSWERS = 40, 150
 

@@ -19,8 +19,8 @@ from cube.evaluation.headroom import (
     refuse_shuffled,
 )
 from cube.evaluation.leaks import check_leaks, find_leaks
-from cube.evaluation.metrics import normalized
 from cube.evaluation.significance import Interval
+from cube.ranking import normalized
 from tests.conftest import write_jsonl
 from tests.evaluation.conftest import experiment_of
 

@@ -6,10 +6,10 @@ import torch
 from sklearn.covariance import LedoitWolf
 
 from cube.config import CoreConfig
-from cube.evaluation.ranking import Rows
 from cube.export.affine import affine_map
 from cube.lattice.core import Cube
 from cube.lattice.whitening import Spectrum, Whitening
+from cube.ranking import Rows
 
 DIMENSION = 12
 

@@ -9,11 +9,11 @@ from safetensors.torch import load_file, save_file
 
 from cube.config import CoreConfig, TeacherConfig, parse_config
 from cube.errors import TrainingInterruptedError
-from cube.evaluation.ranking import RetrievalTask, search
 from cube.fit import fit_vectors
 from cube.gathering import Gatherer
 from cube.lattice.core import Cube
 from cube.model import load_model
+from cube.ranking import RetrievalTask, search
 from cube.teacher.encoder import Teacher
 from cube.training.trainer import Trainer
 from cube.training.validation import Validation

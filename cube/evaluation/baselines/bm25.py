@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cube.evaluation.baselines.system import LABELS, TextSystem
 from cube.evaluation.baselines.tuning import Tuning
-from cube.evaluation.ranking import Ranking, RetrievalTask, rank, reciprocal_ranks
+from cube.ranking import Ranking, RetrievalTask, rank, reciprocal_ranks
 
 Texts = Callable[[Int[np.ndarray, " n"]], list[str]]
 

@@ -10,7 +10,7 @@ from cube.data.splits import Split
 from cube.evaluation.baselines.system import System, baseline
 from cube.evaluation.baselines.tuning import Tuning
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized
+from cube.ranking import normalized
 
 COUNTS = (1, 3, 10, 30, 100)
 TEMPERATURES = (0.02, 0.05, 0.1, 0.3)

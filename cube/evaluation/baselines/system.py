@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from cube.evaluation.ranking import Ranking, RetrievalTask
 from cube.lattice.core import Cube
+from cube.ranking import Ranking, RetrievalTask
 
 Predict = Callable[[Float[np.ndarray, "Q D"]], Float[np.ndarray, "Q D"]]
 

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import rank_slice
-from cube.evaluation.ranking import reciprocal_ranks
+from cube.ranking import reciprocal_ranks
 from cube.training.validation import MAX_BANK, MAX_QUESTIONS
 
 

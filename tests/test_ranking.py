@@ -8,8 +8,8 @@ from sklearn.metrics import ndcg_score, top_k_accuracy_score
 
 from cube.data.splits import Split
 from cube.evaluation.experiment import Experiment
-from cube.evaluation.metrics import normalized, score_slice
-from cube.evaluation.ranking import RetrievalTask, Rows, first_right_ranks, reciprocal_ranks
+from cube.evaluation.metrics import score_slice
+from cube.ranking import RetrievalTask, Rows, first_right_ranks, normalized, reciprocal_ranks
 
 
 def make(seed: int, questions: int = 30, bank: int = 20, dimension: int = 5):
@@ -40,8 +40,8 @@ def test_ranks_equal_a_plain_loop(seed):
 def test_blocks_do_not_change_ranks(monkeypatch):
     vectors, _, _, task = make(1)
     whole = first_right_ranks(vectors[task.questions], vectors[task.bank], task)
-    monkeypatch.setattr("cube.evaluation.ranking._BLOCK_SCORES", 61)
-    monkeypatch.setattr("cube.evaluation.ranking._BLOCK_ANSWERS", 7)
+    monkeypatch.setattr("cube.ranking._BLOCK_SCORES", 61)
+    monkeypatch.setattr("cube.ranking._BLOCK_ANSWERS", 7)
     blocks = first_right_ranks(vectors[task.questions], vectors[task.bank], task)
     np.testing.assert_array_equal(whole, blocks)
 

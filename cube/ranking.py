@@ -248,3 +248,8 @@ class _DotProducts:
 def reciprocal_ranks(ranks: Int[np.ndarray, " Q"], cutoff: int = 10) -> Float[np.ndarray, " Q"]:
     """Return 1/rank up to the cutoff and 0 beyond; the mean is MRR@cutoff."""
     return np.where(ranks <= cutoff, 1.0 / ranks, 0.0)
+
+
+def normalized(vectors: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:
+    """Scale rows to length 1; zero rows stay zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
