@@ -147,3 +147,36 @@ def test_one_of_100_draws_99_wrong_answers():
     ranking = Ranking(np.array([2]), np.zeros((1, 1), np.int64), np.zeros((1, 1)))
     found = SliceScores(ranking, task, None).summary()["1-of-100"]
     assert found == pytest.approx(1 / 100)  # the one of 100 wrong answers that is not drawn
+
+
+def test_centred_cosines_subtract_the_mean_answer(several):
+    vectors, _, task = several
+    plain = scores_of(vectors, task)
+    shifted, mean = vectors + 3, np.full(8, 3, np.float32)
+    scores = score_slice(shifted[task.questions], Rows(shifted, task.bank), task, mean, True)
+    np.testing.assert_allclose(scores.closeness.centred_cosines, plain.closeness.cosines, atol=1e-5)
+    np.testing.assert_array_equal(scores.ranks, plain.ranks)
+    assert scores.closeness.cosines.mean() > 0.9  # everything looks alike, raw
+
+
+def test_contrastive_accuracy_of_the_best_and_the_worst():
+    bank = np.eye(4, dtype=np.float32)
+    task = RetrievalTask.from_pairs(np.array([0]), np.array([1]), np.arange(1, 5))
+    for prediction, expected in [([1, 0, 0, 0], 1.0), ([-1, 0, 0, 0], 0.0)]:
+        scores = score_slice(np.array([prediction], "f"), bank, task, np.zeros(4, "f"), False)
+        assert scores.summary()["contrastive_accuracy"] == expected
+
+
+def test_a_right_answer_is_never_counted_as_a_wrong_one():
+    vectors = normalized(np.random.default_rng(0).standard_normal((12, 5))).astype(np.float32)
+    only = RetrievalTask.from_pairs(np.arange(8), np.full(8, 8), np.array([8]))
+    bank = vectors[only.bank]
+    summary = score_slice(vectors[:8], bank, only, np.zeros(5, np.float32), False).summary()
+    assert summary["random_centred_cosine"] is summary["relevance_margin"] is None
+
+    task = RetrievalTask.from_pairs(np.arange(8), np.repeat([8, 9, 10, 11], 2), 8 + np.arange(4))
+    bank = np.eye(4, 5, dtype=np.float32)
+    predictions = bank[np.repeat([0, 1, 2, 3], 2)]
+    summary = score_slice(predictions, bank, task, np.zeros(5, np.float32), False).summary()
+    assert summary["centred_cosine"] == 1
+    assert summary["random_centred_cosine"] == 0
