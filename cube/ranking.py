@@ -115,16 +115,6 @@ class RetrievalTask:
         return len(self.questions)
 
 
-def first_right_ranks(
-    predictions: Float[np.ndarray, "Q D"],
-    bank: Bank,
-    task: RetrievalTask,
-    device: torch.device = _CPU,
-) -> Int[np.ndarray, " Q"]:
-    """Return the rank (1 is best) of the first right answer of every question, see `search`."""
-    return search(predictions, bank, task, device=device).ranks
-
-
 def search(
     predictions: Float[np.ndarray, "Q D"],
     bank: Bank,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cube.data.splits import Split
 from cube.evaluation.experiment import Experiment
-from cube.ranking import RetrievalTask, Rows, first_right_ranks, normalized, reciprocal_ranks
+from cube.ranking import RetrievalTask, Rows, normalized, reciprocal_ranks, search
 
 
 def make(seed: int, questions: int = 30, bank: int = 20, dimension: int = 5):
@@ -29,7 +29,7 @@ def plain_rank(scores: np.ndarray, right: set[int]) -> int:
 def test_ranks_equal_a_plain_loop(seed):
     vectors, asked, answers, task = make(seed)
     bank = vectors[task.bank]
-    ranks = first_right_ranks(vectors[task.questions], bank, task)
+    ranks = search(vectors[task.questions], bank, task).ranks
     for i, question in enumerate(task.questions):
         right = {int(a) - 30 for q, a in zip(asked, answers, strict=True) if q == question}
         assert ranks[i] == plain_rank(bank @ vectors[question], right)
@@ -37,17 +37,17 @@ def test_ranks_equal_a_plain_loop(seed):
 
 def test_blocks_do_not_change_ranks(monkeypatch):
     vectors, _, _, task = make(1)
-    whole = first_right_ranks(vectors[task.questions], vectors[task.bank], task)
+    whole = search(vectors[task.questions], vectors[task.bank], task).ranks
     monkeypatch.setattr("cube.ranking._BLOCK_SCORES", 61)
     monkeypatch.setattr("cube.ranking._BLOCK_ANSWERS", 7)
-    blocks = first_right_ranks(vectors[task.questions], vectors[task.bank], task)
+    blocks = search(vectors[task.questions], vectors[task.bank], task).ranks
     np.testing.assert_array_equal(whole, blocks)
 
 
 def test_copies_of_the_right_answer_count_against_us():
     bank = np.vstack([np.eye(4)[0]] * 21 + [np.eye(4)[1]]).astype(np.float32)
     task = RetrievalTask.from_pairs(np.array([0]), np.array([1]), np.arange(1, 23))
-    assert first_right_ranks(np.eye(4, dtype=np.float32)[:1], bank, task)[0] == 21
+    assert search(np.eye(4, dtype=np.float32)[:1], bank, task).ranks[0] == 21
 
 
 def test_a_question_with_two_right_answers_is_one_question():
@@ -55,7 +55,7 @@ def test_a_question_with_two_right_answers_is_one_question():
     assert len(task) == 1
     predictions = np.array([[1.0, 0]], np.float32)
     bank = np.array([[1, 0], [0.9, 0.1], [0, 1]], np.float32)
-    assert first_right_ranks(predictions, bank, task).tolist() == [2]
+    assert search(predictions, bank, task).ranks.tolist() == [2]
 
 
 def test_right_answers_known_elsewhere_are_right_here():
@@ -90,7 +90,7 @@ def test_a_sample_keeps_questions_with_all_their_right_answers(seed):
     for i, question in enumerate(sample.questions.tolist()):
         assert _right_rows(sample, i) == whole[question]
     full = task.sample(10_000, 10_000, seed)
-    ranks = [first_right_ranks(vectors[t.questions], vectors[t.bank], t) for t in (task, full)]
+    ranks = [search(vectors[t.questions], vectors[t.bank], t).ranks for t in (task, full)]
     np.testing.assert_array_equal(*ranks)
 
 
@@ -103,7 +103,7 @@ def test_a_mapped_bank_ranks_as_one_in_memory_and_stays_readable(tmp_path):
     np.save(tmp_path / "v.npy", vectors)
     mapped = np.load(tmp_path / "v.npy", mmap_mode="r")
     predictions = vectors[task.questions]
-    ranks = [first_right_ranks(predictions, Rows(m, task.bank), task) for m in (vectors, mapped)]
+    ranks = [search(predictions, Rows(m, task.bank), task).ranks for m in (vectors, mapped)]
     np.testing.assert_array_equal(*ranks)
     np.testing.assert_array_equal(mapped, vectors)
 
@@ -116,7 +116,7 @@ def test_what_is_not_a_number_ranks_last(broken):
         predictions[3] = np.nan
     else:
         bank[:] = np.nan
-    ranks = first_right_ranks(predictions, bank, task)
+    ranks = search(predictions, bank, task).ranks
     right = np.diff(task.bounds)
     wrong = np.arange(len(task)) == 3 if broken == "a question" else slice(None)
     np.testing.assert_array_equal(ranks[wrong], (1 + len(task.bank) - right)[wrong])

@@ -7,7 +7,7 @@ import torch
 from cube.config import CoreConfig, EvaluationConfig
 from cube.evaluation.compare import compare_cubes
 from cube.lattice.core import Cube
-from cube.ranking import first_right_ranks, reciprocal_ranks
+from cube.ranking import reciprocal_ranks, search
 
 CONFIG = EvaluationConfig(bootstrap_resamples=200)
 
@@ -37,7 +37,7 @@ def test_the_difference_is_that_of_the_questions_one_by_one(planted_experiment):
     questions = planted_experiment.gather(task.questions)
     bank = planted_experiment.gather(planted_experiment.bank)
     for name, cube in (("first", first), ("second", second)):
-        ranks = first_right_ranks(cube.apply_to(questions), bank, task)
+        ranks = search(cube.apply_to(questions), bank, task).ranks
         assert part[name] == pytest.approx(float(np.mean(reciprocal_ranks(ranks))), abs=1e-6)
     difference = part["difference"]
     assert difference["difference"] == pytest.approx(part["second"] - part["first"])
