@@ -52,6 +52,11 @@ class Ranking:
     top: Int[np.ndarray, "Q K"]
     top_scores: Float[np.ndarray, "Q K"]
 
+    @property
+    def reciprocal_ranks(self) -> Float[np.ndarray, " Q"]:
+        """1/rank up to 10, else 0: the mean is MRR@10."""
+        return np.where(self.ranks <= 10, 1.0 / self.ranks, 0.0)
+
 
 @dataclass(frozen=True)
 class RetrievalTask:
@@ -233,11 +238,6 @@ class _DotProducts:
     ) -> Float[np.ndarray, " n"]:
         right = self.prepare(self.bank[answers])
         return np.einsum("nd,nd->n", self.predictions[questions], right).astype(np.float32)
-
-
-def reciprocal_ranks(ranks: Int[np.ndarray, " Q"], cutoff: int = 10) -> Float[np.ndarray, " Q"]:
-    """Return 1/rank up to the cutoff and 0 beyond; the mean is MRR@cutoff."""
-    return np.where(ranks <= cutoff, 1.0 / ranks, 0.0)
 
 
 def normalized(vectors: Float[np.ndarray, "n D"]) -> Float[np.ndarray, "n D"]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cube.data.splits import Split
 from cube.evaluation.experiment import Experiment
-from cube.ranking import RetrievalTask, Rows, normalized, reciprocal_ranks, search
+from cube.ranking import Ranking, RetrievalTask, Rows, normalized, search
 
 
 def make(seed: int, questions: int = 30, bank: int = 20, dimension: int = 5):
@@ -76,7 +76,9 @@ def test_what_a_question_is_answered_with_in_training_is_right_in_the_test():
 
 
 def test_reciprocal_ranks_stop_at_ten():
-    np.testing.assert_allclose(reciprocal_ranks(np.array([1, 4, 10, 11])), [1, 0.25, 0.1, 0])
+    nothing = np.zeros((4, 0))
+    ranking = Ranking(np.array([1, 4, 10, 11]), nothing.astype(int), nothing)
+    np.testing.assert_allclose(ranking.reciprocal_ranks, [1, 0.25, 0.1, 0])
 
 
 @settings(deadline=None)

@@ -14,7 +14,7 @@ from cube.drift.judgement import Judgement, judge, random_parts
 from cube.evaluation.experiment import Experiment
 from cube.gathering import gather_rows
 from cube.lattice.core import Cube
-from cube.ranking import RetrievalTask, normalized, reciprocal_ranks, search
+from cube.ranking import RetrievalTask, normalized, search
 from cube.sampling import sampled
 
 SPLITS = 200
@@ -88,4 +88,4 @@ def _reciprocal_ranks(
 ) -> Float[np.ndarray, " Q"]:
     predictions = cube.apply_to(gather_rows(vectors, task.questions))
     bank = normalized(gather_rows(vectors, task.bank))
-    return reciprocal_ranks(search(predictions, bank, task).ranks)
+    return search(predictions, bank, task).reciprocal_ranks

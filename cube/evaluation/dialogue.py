@@ -12,7 +12,7 @@ from cube.config import EvaluationConfig
 from cube.evaluation.baselines import Predict, System
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.significance import paired_bootstrap
-from cube.ranking import TIE, normalized, reciprocal_ranks, search
+from cube.ranking import TIE, normalized, search
 from cube.sampling import sampled
 
 EncodeTurns = Callable[[list[list[int]]], np.ndarray]
@@ -116,9 +116,9 @@ def context_ablation(
     ]
     bank = experiment.bank_vectors
     scores = {
-        name: reciprocal_ranks(
-            search(normalized(predict(questions)), bank, task, prepare=normalized).ranks
-        )
+        name: search(
+            normalized(predict(questions)), bank, task, prepare=normalized
+        ).reciprocal_ranks
         for name, questions in (
             ("true", experiment.gather(task.questions)),
             ("shuffled", encode(mixed)),

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from scipy.special import gammaln
 from scipy.stats import skew
 
-from cube.ranking import Bank, Ranking, RetrievalTask, normalized, reciprocal_ranks, search
+from cube.ranking import Bank, Ranking, RetrievalTask, normalized, search
 
 CUTOFFS = (1, 5, 10)
 NUM_TOP = 10  # answers a question retrieves: the deepest cut-off
@@ -76,7 +76,7 @@ class SliceScores:
     @property
     def reciprocal_ranks(self) -> Float[np.ndarray, " Q"]:
         """1/rank up to 10, else 0: the numbers the intervals are computed from."""
-        return reciprocal_ranks(self.ranks)
+        return self.ranking.reciprocal_ranks
 
     @property
     def retrieved_right(self) -> np.ndarray:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from cube.config import TrainingConfig
 from cube.devices import usable_device
 from cube.lattice.core import Cube
-from cube.ranking import normalized, reciprocal_ranks, search
+from cube.ranking import normalized, search
 from cube.training.dataset import TrainingSet
 from cube.training.objectives import corrupt
 from cube.training.sampler import stream_seed
@@ -48,7 +48,7 @@ class Validation:
     def reciprocal_ranks(self, predictions: Float[np.ndarray, "Q dim"]) -> Float[np.ndarray, " Q"]:
         """Return 1 / rank of every question's first right answer, 0 beyond rank 10."""
         device = usable_device(self._config.device)
-        return reciprocal_ranks(search(predictions, self.bank, self.task, device=device).ranks)
+        return search(predictions, self.bank, self.task, device=device).reciprocal_ranks
 
     @cached_property
     def _texts(self) -> tuple[Float[np.ndarray, "T dim"], Float[np.ndarray, "T dim"]]:

@@ -1,13 +1,12 @@
 """Two cubes on the same questions."""
 
-import numpy as np
 import pytest
 import torch
 
 from cube.config import CoreConfig, EvaluationConfig
 from cube.evaluation.compare import compare_cubes
 from cube.lattice.core import Cube
-from cube.ranking import reciprocal_ranks, search
+from cube.ranking import search
 
 CONFIG = EvaluationConfig(bootstrap_resamples=200)
 
@@ -37,8 +36,8 @@ def test_the_difference_is_that_of_the_questions_one_by_one(planted_experiment):
     questions = planted_experiment.gather(task.questions)
     bank = planted_experiment.gather(planted_experiment.bank)
     for name, cube in (("first", first), ("second", second)):
-        ranks = search(cube.apply_to(questions), bank, task).ranks
-        assert part[name] == pytest.approx(float(np.mean(reciprocal_ranks(ranks))), abs=1e-6)
+        ranking = search(cube.apply_to(questions), bank, task)
+        assert part[name] == pytest.approx(ranking.reciprocal_ranks.mean(), abs=1e-6)
     difference = part["difference"]
     assert difference["difference"] == pytest.approx(part["second"] - part["first"])
     assert difference["low"] <= difference["difference"] <= difference["high"] < 0

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cube.evaluation.baselines.system import LABELS, TextSystem
 from cube.evaluation.baselines.tuning import Tuning
-from cube.ranking import Ranking, RetrievalTask, rank, reciprocal_ranks
+from cube.ranking import Ranking, RetrievalTask, rank
 
 Texts = Callable[[Int[np.ndarray, " n"]], list[str]]
 
@@ -40,7 +40,7 @@ def bm25_baseline(texts: Texts, tuning: Tuning) -> TextSystem:
     found = _Words(texts, tuning.task)
 
     def score(dials: tuple[float, float]) -> float:
-        return float(reciprocal_ranks(found.rank(*dials).ranks).mean())
+        return float(found.rank(*dials).reciprocal_ranks.mean())
 
     best = max(itertools.product(SATURATIONS, LENGTH_WEIGHTS), key=score)
 

@@ -5,7 +5,6 @@ from jaxtyping import Float
 
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import rank_slice
-from cube.ranking import reciprocal_ranks
 from cube.training.validation import MAX_BANK, MAX_QUESTIONS
 
 
@@ -28,4 +27,4 @@ class Tuning:
     def mrr(self, predictions: Float[np.ndarray, "Q D"], rank_centred: bool) -> float:
         """Return MRR@10 of predictions for `questions`."""
         ranking = rank_slice(predictions, self.bank, self.task, self._answer_mean, rank_centred)
-        return float(reciprocal_ranks(ranking.ranks).mean())
+        return float(ranking.reciprocal_ranks.mean())
