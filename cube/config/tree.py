@@ -140,7 +140,6 @@ class Config(Section):
     validation: ValidationConfig = ValidationConfig()
     drift: DriftConfig = DriftConfig()
 
-    def digest(self, *sections: str) -> str:
-        """Return the digest of the named sections (all of them when none is named)."""
-        values = self.model_dump(mode="json", exclude={"home"})
-        return digest_of({name: values[name] for name in sections or sorted(values)})
+    def digest(self) -> str:
+        """Return the digest of everything but where it lies."""
+        return digest_of(self.model_dump(mode="json", exclude={"home"}))

@@ -37,12 +37,12 @@ class Outlook:
     training: SliceScores  # the frozen teacher on training pairs
 
 
-def look_ahead(experiment: Experiment, seed: int = 0) -> Outlook:
+def look_ahead(experiment: Experiment) -> Outlook:
     """Score frozen teacher, closed-form maps and the right answers themselves on validation."""
     data = experiment.training_set
-    task = data.validation.sample(_MOST_QUESTIONS, _MOST_ANSWERS, seed)
+    task = data.validation.sample(_MOST_QUESTIONS, _MOST_ANSWERS, seed=0)
     trained = RetrievalTask.from_pairs(data.questions, data.answers, np.unique(data.answers))
-    trained = trained.sample(_MOST_QUESTIONS, _MOST_ANSWERS, seed)
+    trained = trained.sample(_MOST_QUESTIONS, _MOST_ANSWERS, seed=0)
     systems = [
         *(s for s in untrained_baselines(experiment.centre) if s.name != "mean_answer"),
         *linear_baselines(experiment, Tuning(experiment)),

@@ -30,7 +30,7 @@ class AxisSweep(nn.Module):
 class AxisSweeps(nn.Sequential):
     """Sweeps along the axes in turn."""
 
-    def __init__(self, shape: Shape, sweeps: int, hidden: float = 1.0, channels: int = 1):
+    def __init__(self, shape: Shape, sweeps: int, hidden: float, channels: int):
         """Build the sweeps.
 
         Args:

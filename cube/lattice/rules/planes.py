@@ -58,14 +58,7 @@ class PlaneSweep(nn.Module):
 class PlaneSweeps(nn.Sequential):
     """Sweeps along the axes in turn."""
 
-    def __init__(
-        self,
-        shape: Shape,
-        sweeps: int,
-        gated: bool = False,
-        hidden: float = 0.0,
-        channels: int = 1,
-    ):
+    def __init__(self, shape: Shape, sweeps: int, gated: bool, hidden: float, channels: int):
         """Build the sweeps.
 
         Args:
