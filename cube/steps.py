@@ -68,27 +68,14 @@ def start_run(
         _check_splits(run)
     if found is None or not _drawn_as_now(run, found):
         _look_ahead(run)
-    else:
-        _check_leaks_again(run, found)
     return run
 
 
 def _drawn_as_now(run: Run, outlook: dict[str, Any]) -> bool:
-    """Whether the interval of the headroom is that of today's settings, no part of its name."""
+    """Whether an outlook went by today's settings of the evaluation, no part of the run's name."""
     headroom, judging = outlook["headroom"], run.config.evaluation
-    known = headroom.get("resamples"), headroom.get("confidence")
-    return known == (judging.bootstrap_resamples, judging.confidence)
-
-
-def _check_leaks_again(run: Run, outlook: dict[str, Any]) -> None:
-    """Hold a run that was looked at before to the limit of today, which is no part of its name."""
-    leaks, limit = outlook["leaks"], run.config.evaluation.max_leaked_share
-    if leaks["share"] > limit:
-        from cube.evaluation.leaks import check_leaked
-
-        check_leaked(leaks["leaked"], leaks["checked"], limit)
-    if leaks["limit"] != limit:
-        run.write("outlook.json", {**outlook, "leaks": {**leaks, "limit": limit}})
+    known = headroom.get("resamples"), headroom.get("confidence"), outlook["leaks"]["limit"]
+    return known == (judging.bootstrap_resamples, judging.confidence, judging.max_leaked_share)
 
 
 def _check_splits(run: Run) -> None:

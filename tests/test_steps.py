@@ -250,21 +250,6 @@ def test_what_a_person_did_wrong_is_said_in_a_sentence(words, message, tmp_path,
     assert "Traceback" not in error
 
 
-def test_the_limit_on_leaks_holds_for_a_run_that_was_begun(small_config):
-    corpus = steps.ingest(small_config)
-    vectors = steps.embed(small_config, corpus)
-    run = steps.start_run(small_config, corpus, vectors)
-    outlook = run.read("outlook.json")
-    assert outlook is not None
-    leaks = {**outlook["leaks"], "leaked": 5, "share": 5 / outlook["leaks"]["checked"]}
-    run.write("outlook.json", {**outlook, "leaks": leaks})
-    with pytest.raises(DataError, match="Leak: 5 of"):
-        steps.start_run(small_config, corpus, vectors)
-    judging = small_config.evaluation.model_copy(update={"max_leaked_share": 1.0})
-    steps.start_run(small_config.model_copy(update={"evaluation": judging}), corpus, vectors)
-    assert run.read("outlook.json")["leaks"]["limit"] == 1
-
-
 def test_the_headroom_of_a_run_that_was_begun_is_that_of_the_settings(small_config, monkeypatch):
     corpus = steps.ingest(small_config)
     vectors = steps.embed(small_config, corpus)

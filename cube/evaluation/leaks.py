@@ -74,23 +74,17 @@ def find_leaks(experiment: Experiment) -> Leaks:
 
 
 def check_leaks(leaks: Leaks, limit: float) -> None:
-    """Refuse to go on with more leaks than the limit, see `check_leaked`."""
-    check_leaked(len(leaks.leaked), len(leaks.checked), limit)
-
-
-def check_leaked(leaked: int, checked: int, limit: float) -> None:
     """Refuse to go on with a larger share of leaked test pairs than the limit.
 
     Raises:
         DataError: naming how many and what to do.
     """
-    share = leaked / max(1, checked)
-    if share > limit:
+    if leaks.share > limit:
         raise DataError(
-            f"Leak: {leaked} of {checked} test pairs ({share:.1%}, at most {limit:.1%}) have a "
-            "near copy in training, so the test would reward memory. Remove the copies "
-            "(data.filters.near_duplicates: minhash), or raise evaluation.max_leaked_share if "
-            "they are meant."
+            f"Leak: {len(leaks.leaked)} of {len(leaks.checked)} test pairs ({leaks.share:.1%}, at "
+            f"most {limit:.1%}) have a near copy in training, so the test would reward memory. "
+            "Remove the copies (data.filters.near_duplicates: minhash), or raise "
+            "evaluation.max_leaked_share if they are meant."
         )
 
 

@@ -186,8 +186,15 @@ def test_a_leak_in_the_files_stops_the_run_before_training(small_config, tmp_pat
         rows += [{"question": question.replace("o", "ó"), "answer": answer.replace("o", "ó")}]
     write_jsonl(tmp_path / "l.jsonl", rows)
     corpus = steps.ingest(config)
+    vectors = steps.embed(config, corpus)
     with pytest.raises(DataError, match="Leak: "):
-        steps.start_run(config, corpus, steps.embed(config, corpus))
+        steps.start_run(config, corpus, vectors)
+    judging = config.evaluation.model_copy(update={"max_leaked_share": 1.0})
+    allowed = config.model_copy(update={"evaluation": judging})
+    run = steps.start_run(allowed, corpus, vectors)
+    assert run.read("outlook.json")["leaks"]["limit"] == 1
+    with pytest.raises(DataError, match="Leak: "):  # a run that was begun is held to it as well
+        steps.start_run(config, corpus, vectors)
 
 
 def test_a_constant_added_to_all_vectors_changes_cosines_and_no_verdict(alike):
