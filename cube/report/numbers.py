@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime
+from typing import TypeGuard
 
 NOT_MEASURED = "not measured"
 _MINUS = "\N{MINUS SIGN}"
@@ -9,14 +10,14 @@ _MOST_CHARACTERS = 320
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 
 
-def missing(value: float | None) -> bool:
-    """Whether there is no number to show."""
-    return value is None or not math.isfinite(value)
+def _is_known(value: float | None) -> TypeGuard[float]:
+    """Whether there is a number to show."""
+    return value is not None and math.isfinite(value)
 
 
 def fixed(value: float | None, digits: int = 3) -> str:
     """Write a number with a fixed count of decimals."""
-    if value is None or missing(value):
+    if not _is_known(value):
         return NOT_MEASURED
     text = f"{abs(value):.{digits}f}"
     return (_MINUS if value < 0 and float(text) else "") + text
@@ -25,28 +26,28 @@ def fixed(value: float | None, digits: int = 3) -> str:
 def signed(value: float | None, digits: int = 3) -> str:
     """Write a difference, always with its sign; a difference that rounds to 0 has none."""
     text = fixed(value, digits)
-    if value is None or missing(value) or text.startswith(_MINUS) or not float(text):
+    if not _is_known(value) or text.startswith(_MINUS) or not float(text):
         return text
     return f"+{text}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
     """Write a share of 1 as a percentage."""
-    if share is None or missing(share):
+    if not _is_known(share):
         return NOT_MEASURED
     return f"{fixed(100 * share, digits)}{_THIN}%"
 
 
 def count(value: float | None) -> str:
     """Write a whole number with its thousands apart."""
-    if value is None or missing(value):
+    if not _is_known(value):
         return NOT_MEASURED
     return f"{value:,.0f}".replace(",", _THIN).replace("-", _MINUS)
 
 
 def compact(value: float | None, figures: int = 3) -> str:
     """Write any number with a few significant figures and never an exponent."""
-    if value is None or missing(value):
+    if not _is_known(value):
         return NOT_MEASURED
     if isinstance(value, int) or value == 0 or abs(value) >= 10**figures:
         return count(value)
@@ -67,7 +68,7 @@ def with_unit(text: str, unit: str) -> str:
 
 def duration(seconds: float | None) -> str:
     """Write seconds the way a person would say them."""
-    if seconds is None or missing(seconds):
+    if not _is_known(seconds):
         return NOT_MEASURED
     if seconds < 60:
         return f"{compact(float(seconds))}{_THIN}s"
@@ -87,11 +88,11 @@ def day(timestamp: str) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M}{zone}"
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, most_characters: int = _MOST_CHARACTERS) -> str:
     """Cut a text from data to a readable length: a report is no place for a page-long answer."""
-    if len(text) <= _MOST_CHARACTERS:
+    if len(text) <= most_characters:
         return text
-    return text[:_MOST_CHARACTERS].rsplit(maxsplit=1)[0] + " …"
+    return text[:most_characters].rsplit(maxsplit=1)[0] + " …"
 
 
 FILTERS = {

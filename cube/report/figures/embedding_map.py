@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from cube.report.figures.svg import Element, element, line, path, svg
-from cube.report.numbers import count
+from cube.report.numbers import count, shorten
 
 _WIDTH, _HEIGHT, _MARGIN = 820, 560, 14
 _MOST_CHARACTERS = 120
@@ -66,9 +66,7 @@ def embedding_map_figure(points: Sequence[dict[str, Any]]) -> Markup | None:
 
 
 def _question(point: dict[str, Any], before: Place, after: Place, answer: Place) -> Element:
-    words = point["text"] or "a question"
-    if len(words) > _MOST_CHARACTERS:
-        words = words[:_MOST_CHARACTERS].rsplit(maxsplit=1)[0] + " …"
+    words = shorten(point["text"], _MOST_CHARACTERS) or "a question"
     tip = f"{words}\nright answer at rank {point['rank_before']} → {point['rank_after']}"
     dot = element("circle", cx=after[0], cy=after[1], r=4)
     trail = line(*before, *after, "trail")
