@@ -1,12 +1,11 @@
 """Ingest, encoding, cache and memory, measured in one run: a table, and JSON under var/.
 
-python -m benchmarks.data [--pairs 2000000] [--out var/bench-data.json]
+python -m benchmarks.data [--pairs 2000000] [--out var/bench/data.json]
 """
 
 import argparse
 import csv
 import json
-import os
 import random
 import subprocess
 import sys
@@ -247,12 +246,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50_000, help="for each format")
     parser.add_argument("--texts", type=int, default=800, help="to encode, in each case")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path("var/bench-data.json"))
+    parser.add_argument("--out", type=Path, default=Path("var/bench/data.json"))
     parser.add_argument("--large-only", nargs=1, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.large_only:
+    if arguments.large_only:  # in a process of its own, without torch
         large(Path(arguments.large_only[0]), arguments.pairs, 64)
         return
+    from benchmarks.machine import machine
+    from cube import storage
+
     with tempfile.TemporaryDirectory(prefix="cube-bench-") as name:
         folder = Path(name)
         ingest = bench_ingest(folder, arguments.rows)
@@ -273,10 +275,8 @@ def main() -> None:
             else f"  at {limit[1]} {limit[0]:,}: " + ("missed" if name in missed else "met")
         )
         print(f"{name:<42} {value:>14,.2f}{verdict}")
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    machine = {"cpus": os.cpu_count(), "load": os.getloadavg()}
     result = {"numbers": numbers, "split pairs": memory["split pairs"], "missed": missed}
-    arguments.out.write_text(json.dumps({**result, "machine": machine}, indent=2) + "\n")
+    storage.write_json(arguments.out, {**result, "machine": machine()})
     print(f"JSON: {arguments.out}")
 
 
