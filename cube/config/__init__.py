@@ -4,14 +4,7 @@ from cube.config.curriculum import PacingConfig, StageConfig
 from cube.config.data import DataConfig, FilterConfig, SplitConfig
 from cube.config.loading import dump_config, load_config, parse_config, resolve_source
 from cube.config.training import CoreConfig, TrainingConfig
-from cube.config.tree import (
-    Config,
-    DriftConfig,
-    EvaluationConfig,
-    GateConfig,
-    TeacherConfig,
-    ValidationConfig,
-)
+from cube.config.tree import Config, DriftConfig, EvaluationConfig, GateConfig, TeacherConfig
 
 __all__ = [
     "Config",
@@ -26,7 +19,6 @@ __all__ = [
     "StageConfig",
     "TeacherConfig",
     "TrainingConfig",
-    "ValidationConfig",
     "dump_config",
     "load_config",
     "parse_config",

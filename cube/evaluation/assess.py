@@ -15,12 +15,7 @@ from cube.evaluation.advice import recommendations
 from cube.evaluation.baselines import AnySystem, System, all_baselines, cube_system
 from cube.evaluation.confidence import NOVEL, reliability
 from cube.evaluation.dialogue import EncodeTurns, dialogue_measures
-from cube.evaluation.evaluate import (
-    Judged,
-    judge_systems,
-    score_systems,
-    to_json,
-)
+from cube.evaluation.evaluate import Judged, judge_systems, score_systems, to_json
 from cube.evaluation.examples import find_examples, similarity_histograms
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.failures import failures

@@ -67,11 +67,6 @@ class EmbeddingCache:
     def __len__(self) -> int:
         return self.run(lambda db: db.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
-    def get(self, text_ids: list[str]) -> dict[str, Float[np.ndarray, " dim"]]:
-        """Return the vectors of those ids that are there."""
-        matrix, found = self.get_matrix(text_ids)
-        return {i: matrix[k] for k, i in enumerate(text_ids) if found[k]}
-
     def get_matrix(
         self, text_ids: list[str]
     ) -> tuple[Float[np.ndarray, "texts dim"], Bool[np.ndarray, " texts"]]:

@@ -29,11 +29,9 @@ __all__ = [
     "Predict",
     "System",
     "TextSystem",
-    "Train",
     "all_baselines",
     "closed_form_baselines",
     "cube_system",
-    "trained_baselines",
     "untrained_baselines",
     "untrained_random",
 ]
