@@ -61,7 +61,9 @@ class Vectors:
 
     def rows(self, rows: np.ndarray) -> Float[np.ndarray, "rows dim"]:
         """Gather rows as float32."""
-        return np.asarray(self.matrix[rows], np.float32)
+        from cube.gathering import gather_rows  # brings torch
+
+        return gather_rows(self.matrix, rows)
 
 
 def cache_path(home: Path, fingerprint: str, dtype: str) -> Path:
