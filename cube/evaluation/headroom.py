@@ -4,7 +4,7 @@ Both look at training and validation pairs only, and take seconds: closed-form m
 a trained one may gain.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from cube.evaluation.evaluate import score_system
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import SliceScores
 from cube.evaluation.significance import Interval, paired_bootstrap
+from cube.evaluation.verdict import Reason
 from cube.ranking import RetrievalTask
 
 _MOST_QUESTIONS, _MOST_ANSWERS = 2_000, 8_192
@@ -134,16 +135,15 @@ def refuse_shuffled(verdict: dict[str, Any], labels: dict[str, Any]) -> None:
         f"{labels['sentence']} Correct how questions and answers were joined, and train again; "
         "use the frozen teacher until then."
     )
-    reason = {
-        "rule": "answers_belong_to_questions",
-        "asks": "training answers nearer to their questions than random ones",
-        "measured": f"contrastive accuracy {labels['training']:.2f}, chance 0.50",
-        "passed": not labels["suspicious"],
-        "refusal": refusal,
-        "use_instead": "identity",
-        "interval": None,
-    }
-    verdict["reasons"] = [*verdict["reasons"], reason]
+    reason = Reason(
+        "answers_belong_to_questions",
+        "training answers nearer to their questions than random ones",
+        f"contrastive accuracy {labels['training']:.2f}, chance 0.50",
+        not labels["suspicious"],
+        refusal,
+        "identity",
+    )
+    verdict["reasons"] = [*verdict["reasons"], asdict(reason)]
     if labels["suspicious"]:
         verdict |= {
             "promote": False,

@@ -18,8 +18,9 @@ SLICE_NAMES = {
 class Reason:
     """One rule of the gate: what it asks, what was measured, and whether that is enough.
 
-    `rule` is enough_questions, over_identity, no_worse_than_champion, no_worse_than_best_baseline
-    or no_loss_on_<slice>. With `refusal`, a failed rule keeps the cube out; without, it only warns.
+    `rule` is enough_questions, over_identity, no_worse_than_champion, no_worse_than_best_baseline,
+    no_loss_on_<slice> or answers_belong_to_questions. With `refusal`, a failed rule keeps the cube
+    out; without, it only warns.
     """
 
     rule: str
