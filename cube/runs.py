@@ -2,10 +2,11 @@
 
 runs/<run id>/
     run.json, config.yaml     identity, digests, cache hits and misses; config of the last start
+    outlook.json, trials.json before the training: headroom, labels and leaks; what trials took
     checkpoints/, metrics.jsonl, training.json, timings.json
     model/                    the trained cube, see `cube.model`
-    baselines/, seeds/        further trainings for the comparison
-    evaluation.json, validation/, drift/, report/index.html
+    baselines/, seeds/, learning_curve/  further trainings for the comparison
+    evaluation.json, published.json, validation/, drift/, report/index.html
 """
 
 from dataclasses import dataclass, field

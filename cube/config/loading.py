@@ -56,7 +56,7 @@ def load_config(path: Path | None = None, overrides: list[str] | None = None) ->
 
 
 def dump_config(config: Config) -> str:
-    """Return the resolved config as YAML, in the order of the classes above."""
+    """Return the resolved config as YAML, in the order of its classes."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 

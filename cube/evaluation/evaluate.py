@@ -1,6 +1,6 @@
-"""The evaluation of a run: the cube against every baseline, on every slice, with intervals.
+"""The cube against every other system, on every slice, with intervals and the verdict.
 
-Returns plain values, the content of `evaluation.json`; the arrays stay here.
+`to_json` gives what of it `evaluation.json` holds, `Judgement` in `cube.evaluation.schema`.
 """
 
 from collections.abc import Sequence
