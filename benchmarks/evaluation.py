@@ -45,7 +45,7 @@ def main() -> None:
         before, used = time.perf_counter(), time.process_time()
         config = EvaluationConfig()
         judged = judge_systems(experiment, systems, config)
-        to_json(judged, experiment, config)
+        to_json(judged, config)
         seconds, used = time.perf_counter() - before, time.process_time() - used
     result = {
         "questions": options.questions,

@@ -136,8 +136,7 @@ def _judge(
         return Trainer(training, core, experiment.training_set).train()[0]
 
     systems = [cube_system("cube", "cube", cube), *all_baselines(experiment, cube, train)]
-    judged = judge_systems(experiment, systems, config)
-    return to_json(judged, experiment, config)
+    return to_json(judge_systems(experiment, systems, config), config)
 
 
 def evaluate_vectors(
@@ -173,8 +172,7 @@ def evaluate_vectors(
             *untrained_baselines(saved.centre),
             untrained_random(cube.dimension, seed=0),
         ]
-        judged = judge_systems(experiment, systems, config)
-        return to_json(judged, experiment, config)
+        return to_json(judge_systems(experiment, systems, config), config)
 
 
 def apply_model(

@@ -87,7 +87,7 @@ def assess(run: Run, rival: str | None, inputs: str) -> dict[str, Any]:
 
 def _judgement(run: Run, judged: Judged) -> dict[str, Any]:
     """Return scores and verdict, slices divided into groups, and a fault of the labels named."""
-    values = to_json(judged, run.experiment, run.config.evaluation)
+    values = to_json(judged, run.config.evaluation)
     for name, by_system in judged.scores.items():
         kinds = _kinds(run, name, by_system["cube"].task.questions)
         values["slices"][name] |= {

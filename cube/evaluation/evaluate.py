@@ -76,7 +76,7 @@ def _headline(scores: dict[str, dict[str, SliceScores]], config: EvaluationConfi
     return large[0] if large else max(sizes, key=lambda name: sizes[name])
 
 
-def to_json(judged: Judged, experiment: Experiment, config: EvaluationConfig) -> dict[str, Any]:
+def to_json(judged: Judged, config: EvaluationConfig) -> dict[str, Any]:
     """Put scores, intervals and verdict into plain values."""
     headline = judged.headline
     labels = {system.name: system.label for system in judged.systems}
@@ -112,22 +112,25 @@ def to_json(judged: Judged, experiment: Experiment, config: EvaluationConfig) ->
             for system in judged.systems
         },
         "slices": {
-            name: {
-                "questions": sizes[name],
-                "bank": len(experiment.bank),
-                "single_answer_share": _single_answer_share(experiment, name),
-                "judged": sizes[name] >= config.min_questions,
-                "scores": {system: s.summary() for system, s in by_system.items()},
-                "cube_minus": {s: i.to_json() for s, i in judged.intervals[name].items()},
-                "rank_curve": _rank_curve(by_system, len(experiment.bank)),
-            }
+            name: _slice(by_system, judged.intervals[name], config.min_questions)
             for name, by_system in judged.scores.items()
         },
     }
 
 
-def _single_answer_share(experiment: Experiment, name: str) -> float:
-    return float((np.diff(experiment.task(name).bounds) == 1).mean())
+def _slice(
+    by_system: dict[str, SliceScores], intervals: dict[str, Interval], min_questions: int
+) -> dict[str, Any]:
+    task = by_system["cube"].task
+    return {
+        "questions": len(task),
+        "bank": len(task.bank),
+        "single_answer_share": float((np.diff(task.bounds) == 1).mean()),
+        "judged": len(task) >= min_questions,
+        "scores": {system: scores.summary() for system, scores in by_system.items()},
+        "cube_minus": {system: interval.to_json() for system, interval in intervals.items()},
+        "rank_curve": _rank_curve(by_system, len(task.bank)),
+    }
 
 
 def _rank_curve(by_system: dict[str, SliceScores], bank: int) -> dict[str, Any]:

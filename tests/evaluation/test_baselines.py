@@ -209,7 +209,7 @@ def test_a_ranking_of_texts_is_judged_like_any_other_but_has_no_vectors(experime
     read = with_texts(experiment, texts)
     systems = systems_of(read)
     assert [system.name for system in systems[1:]] == list(LABELS)
-    values = to_json(judge_systems(read, systems, CONFIG), read, CONFIG)
+    values = to_json(judge_systems(read, systems, CONFIG), CONFIG)
     scores = values["slices"]["unseen_answers"]["scores"]["bm25"]
     assert scores["mrr@10"] == scores["ndcg@10"] == scores["1-of-100"] == 1
     assert scores["cosine"] is None
@@ -288,7 +288,7 @@ def test_a_constant_predictor_wins_raw_cosine_on_an_anisotropic_teacher_and_noth
         experiment.slices,
     )
     judged = judge_systems(shifted, systems_of(shifted), CONFIG)
-    values = to_json(judged, shifted, CONFIG)
+    values = to_json(judged, CONFIG)
     scores = values["slices"]["unseen_answers"]["scores"]
     assert scores["mean_answer"]["cosine"] > 0.9
     assert scores["mean_answer"]["mrr@10"] < 0.1

@@ -209,7 +209,7 @@ def test_a_constant_added_to_all_vectors_changes_cosines_and_no_verdict(alike):
         experiment = experiment_of(*(normalized(part) + shift / 48**0.5 for part in alike))
         cube = cube_system("cube", "cube", Cube(48, CoreConfig()))
         systems = [cube, *closed_form_baselines(experiment)]
-        found.append(to_json(judge_systems(experiment, systems, config), experiment, config))
+        found.append(to_json(judge_systems(experiment, systems, config), config))
     plain, shifted = (values["slices"]["unseen_answers"]["scores"] for values in found)
     assert shifted["mean_answer"]["cosine"] > 0.85 > plain["mean_answer"]["cosine"]
     assert shifted["mean_answer"]["mrr@10"] < 0.05
