@@ -26,8 +26,7 @@ def measurements_section(
     context = next((t for t in evaluation["targets"] if t["name"] == "Context preservation"), None)
     return {
         "restoration": [
-            (_RESTORED.get(name, name), values)
-            for name, values in sorted(restoration.items(), key=lambda item: _place(item[0]))
+            (words, restoration[name]) for name, words in _RESTORED.items() if name in restoration
         ],
         "context": context,
         "dialogue": _dialogue(evaluation),
@@ -45,10 +44,6 @@ def _dialogue(evaluation: dict[str, Any]) -> dict[str, Any] | None:
     order = sorted(preserved.keys() | coherent.keys(), key=lambda name: (name != "cube", name))
     rows = [(labels.get(s, s), preserved.get(s), coherent.get(s)) for s in order]
     return {**dialogue, "rows": rows}
-
-
-def _place(name: str) -> int:
-    return list(_RESTORED).index(name) if name in _RESTORED else len(_RESTORED)
 
 
 def _stability(evaluation: dict[str, Any]) -> dict[str, Any] | None:
