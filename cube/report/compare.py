@@ -128,8 +128,7 @@ def _slice(
         }
         for kind, run_id, part, compared in known
     ]
-    title = SLICE_NAMES[name]
-    return {"name": name, "title": title, "rows": rows, "axis": interval_axis(limit)}
+    return {"title": SLICE_NAMES[name], "rows": rows, "axis": interval_axis(limit)}
 
 
 def _curves(runs: Sequence[Run]) -> list[tuple[str, Any]]:

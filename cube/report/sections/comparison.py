@@ -107,7 +107,6 @@ def _slice(evaluation: dict[str, Any], name: str) -> dict[str, Any]:
     order = sorted(scores, key=lambda system: (-scores[system]["mrr@10"], system != "cube"))
     rows = [
         {
-            "name": system,
             "label": evaluation["systems"][system]["label"],
             "ranks_by": evaluation["systems"][system]["ranks_by"],
             "parameters": evaluation["systems"][system]["parameters"],
@@ -123,7 +122,6 @@ def _slice(evaluation: dict[str, Any], name: str) -> dict[str, Any]:
         for system in order
     ]
     return {
-        "name": name,
         "title": SLICE_NAMES[name],
         "explained": _EXPLAINED.get(name, ""),
         "headline": name == evaluation["headline"],
