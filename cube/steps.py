@@ -90,7 +90,7 @@ def _check_splits(run: Run) -> None:
 
 def _look_ahead(run: Run) -> None:
     """Write outlook.json, what can be known before training; refuse a leak between the splits."""
-    from cube.outlook import outlook
+    from cube.evaluation.outlook import outlook
 
     found = outlook(run)
     for name in ("headroom", "label_check"):
