@@ -32,7 +32,7 @@ from cube.config import Config, CoreConfig, TrainingConfig, load_config
 from cube.data.splits import Split
 from cube.errors import ConfigError, CubeError
 from cube.evaluation.baselines import LABELS, AnySystem, closed_form_baselines, cube_system
-from cube.evaluation.baselines.trained import RULES, rival_core
+from cube.evaluation.baselines.trained import RIVAL_RULES, rival_core
 from cube.evaluation.evaluate import score_system
 from cube.evaluation.significance import paired_bootstrap
 from cube.lattice.core import Cube
@@ -46,7 +46,7 @@ CONTROLS = {
     "core_alone": "cube without memory and whitening",
     "low_rank_aided": "low-rank residual map with the cube's memory and whitening",
 }
-TRAINED = {**{rule: LABELS[rule] for rule in RULES}, **CONTROLS}
+TRAINED = {**{rule: LABELS[rule] for rule in RIVAL_RULES}, **CONTROLS}
 SYSTEMS = {"cube", *LABELS, *CONTROLS, *(peer.name for peer in peers.PEERS)} - {"random"}
 
 
@@ -131,7 +131,7 @@ class Measurement:
 
     def closed_forms(self) -> None:
         """Add the baselines that need no gradient."""
-        if not self.wants(*(name for name in LABELS if name not in RULES)):
+        if not self.wants(*(name for name in LABELS if name not in RIVAL_RULES)):
             return
         started = time.perf_counter()
         for system in closed_form_baselines(self.set.experiment):
@@ -148,7 +148,7 @@ class Measurement:
             seconds += self._trial_seconds
             self.add_trained("cube", "cube", cube, seconds, self.training)
         untrained = Cube(self.set.experiment.training_set.dimension, core)
-        cores = {rule: rival_core(untrained, rule) for rule in RULES}
+        cores = {rule: rival_core(untrained, rule) for rule in RIVAL_RULES}
         cores["core_alone"] = core.model_copy(update={"memory_pairs": 0, "whitening": False})
         aids = {"memory_pairs": core.memory_pairs, "whitening": core.whitening}
         cores["low_rank_aided"] = cores["low_rank"].model_copy(update=aids)

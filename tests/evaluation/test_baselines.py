@@ -15,7 +15,7 @@ from cube.evaluation.baselines import LABELS, all_baselines, closed_form_baselin
 from cube.evaluation.baselines.bm25 import LENGTH_WEIGHTS, SATURATIONS, words_of
 from cube.evaluation.baselines.linear import STRENGTHS
 from cube.evaluation.baselines.neighbours import COUNTS, TEMPERATURES
-from cube.evaluation.baselines.trained import RULES, rival_core
+from cube.evaluation.baselines.trained import RIVAL_RULES, rival_core
 from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
 from cube.lattice.core import Cube
@@ -256,7 +256,7 @@ def test_trained_rivals_learn(experiment):
     )
     cube = Cube(48, CoreConfig())
     data = experiment.training_set
-    for rule in RULES:
+    for rule in RIVAL_RULES:
         rival, result = Trainer(training, rival_core(cube, rule), data).train()
         assert result.best_validation_mrr > result.untrained_validation_mrr + 0.05, rule
         assert rival.config.rule == rule

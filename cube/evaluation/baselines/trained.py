@@ -6,7 +6,7 @@ from cube.config import CoreConfig
 from cube.evaluation.baselines.system import LABELS, System, cube_system
 from cube.lattice.core import Cube
 
-RULES = ("low_rank", "dense", "mlp")
+RIVAL_RULES = ("low_rank", "dense", "mlp")
 
 Train = Callable[[CoreConfig], Cube]
 
@@ -20,4 +20,4 @@ def rival_core(cube: Cube, rule: str) -> CoreConfig:
 
 def trained_baselines(cube: Cube, train: Train) -> list[System]:
     """Train a rival by every rule."""
-    return [cube_system(rule, LABELS[rule], train(rival_core(cube, rule))) for rule in RULES]
+    return [cube_system(rule, LABELS[rule], train(rival_core(cube, rule))) for rule in RIVAL_RULES]
