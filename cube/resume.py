@@ -9,7 +9,7 @@ from cube.differences import differences, in_words
 from cube.errors import ModelError
 from cube.runs import Run, made_of, open_run, read_metrics, take_up
 from cube.teacher.vectors import Vectors
-from cube.training.in_run import carry_over
+from cube.trainings import carry_over
 
 _BUDGET = re.compile(r"training\.stages\.(\d+)\.(max_steps|max_epochs|patience)")
 

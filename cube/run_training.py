@@ -15,10 +15,10 @@ from cube.peak import peak_rss_bytes
 from cube.report.card import model_card
 from cube.runs import Run
 from cube.teacher.encoder import Teacher
-from cube.training.in_run import settings_of, steps_taken, train_in
 from cube.training.result import TrainingResult
 from cube.training.speed import speedup_over_plain_loop
 from cube.training.trainer import OnEvent
+from cube.trainings import settings_of, steps_taken, train_in
 
 
 def train_and_save(run: Run, on_event: OnEvent | None = None) -> dict[str, Any]:

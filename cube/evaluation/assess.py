@@ -34,7 +34,7 @@ from cube.runs import Run
 from cube.teacher.context import combine_turns
 from cube.teacher.encoder import Teacher
 from cube.training.dataset import TrainingSet
-from cube.training.in_run import settings_of, side_training
+from cube.trainings import settings_of, side_training
 
 _EXAMPLES = 10
 
