@@ -104,9 +104,10 @@ def _measure(
     )
 
     champion = load_champion(config, version)
-    whole = recent_questions(config, *recent), reference_questions(config, champion, run)
-    counts = [len(sample.vectors) for sample in whole]
-    current, reference = (part_of(sample, config.drift.max_rows) for sample in whole)
+    current = recent_questions(config, *recent)
+    known_questions = reference_questions(config, champion, run)
+    counts = current.drawn_from, len(known_questions.vectors)
+    reference = part_of(known_questions, config.drift.max_rows)
     if min(counts) < config.drift.min_rows:
         result = not_judged(
             f"Not judged: {counts[0]} recent and {counts[1]} reference questions, at least "

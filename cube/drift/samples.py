@@ -24,11 +24,13 @@ class Sample:
         vectors: shape (questions, dim).
         texts: the questions, in the same order; empty where they are not known any more.
         pairs: vectors of questions and answers, both of shape (pairs, dim).
+        drawn_from: how many questions there were, where these are a sample.
     """
 
     vectors: np.ndarray
     texts: list[str] = field(default_factory=list)
     pairs: tuple[np.ndarray, np.ndarray] | None = None
+    drawn_from: int = 0
 
 
 def load_champion(config: Config, version: str | None) -> SavedCube | None:
@@ -39,12 +41,15 @@ def load_champion(config: Config, version: str | None) -> SavedCube | None:
 
 
 def recent_questions(config: Config, corpus: Corpus, vectors: Vectors) -> Sample:
-    """Return the distinct questions of the recent data, and the pairs they are part of."""
-    rows = np.unique(corpus.questions)
-    pairs = (vectors.rows(corpus.questions), vectors.rows(corpus.answers)) if len(rows) else None
-    if not len(rows) and _roles_are_equal(Teacher(config.teacher)):
-        rows = np.arange(corpus.num_texts)  # bare texts: questions nobody has answered yet
-    return Sample(vectors.rows(rows), corpus.texts(rows), pairs)
+    """Return at most `drift.max_rows` distinct recent questions, and the pairs they are part of."""
+    known, pairs = np.unique(corpus.questions), None
+    if not len(known) and _roles_are_equal(Teacher(config.teacher)):
+        known = np.arange(corpus.num_texts)  # bare texts: questions nobody has answered yet
+    rows = sampled(known, config.drift.max_rows)
+    asked = np.isin(corpus.questions, rows)
+    if asked.any():
+        pairs = vectors.rows(corpus.questions[asked]), vectors.rows(corpus.answers[asked])
+    return Sample(vectors.rows(rows), corpus.texts(rows), pairs, len(known))
 
 
 def _roles_are_equal(teacher: Teacher) -> bool:

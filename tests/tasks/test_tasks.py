@@ -231,6 +231,20 @@ def test_drift_compares_a_sample_of_as_many_questions_as_are_set(
     assert compared[1][0].texts != compared[0][0].texts[:20]  # drawn, not the first ones
 
 
+def test_pairs_beyond_the_questions_of_the_sample_are_not_even_gathered(tiny_config, tmp_path):
+    rows = [
+        {"question": f"What is {i}?", "answers": [f"It is {i}.", f"{i} it is."]} for i in range(40)
+    ]
+    config = changed(tiny_config, drift={"max_rows": 20})
+    corpus = steps.ingest(config, [str(write_jsonl(tmp_path / "asked.jsonl", rows))])
+    recent = recent_questions(config, corpus, steps.embed(config, corpus))
+    assert (len(recent.vectors), len(recent.texts), recent.drawn_from) == (20, 20, 40)
+    assert recent.pairs is not None
+    questions, answers = recent.pairs
+    assert len(questions) == len(answers) == 40  # every answer of the questions that were drawn
+    assert {q.tobytes() for q in questions} == {q.tobytes() for q in recent.vectors}
+
+
 def test_bare_texts_are_no_questions_where_the_teacher_tells_them_apart(tiny_config, tmp_path):
     texts = [{"text": f"Which planet has {i} moons and how far is it?"} for i in range(40)]
     path = write_jsonl(tmp_path / "asked.jsonl", texts)
