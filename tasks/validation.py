@@ -154,16 +154,14 @@ def _write_page(run: Run) -> Path:
     """Render the results that are there, first suite first."""
     from cube.report.page import render_page
 
-    results = [run.read(f"validation/{name}.json") for name in _SUITES]
     path = run.folder / "validation" / "index.html"
-    docs = {
-        name: f"data_docs/{name}/index.html"
-        for name in _SUITES
-        if (path.parent / "data_docs" / name / "index.html").is_file()
-    }
-    html = render_page(
-        "validation.html", run=run.run_id, results=[r for r in results if r], data_docs=docs
-    )
+    results = []
+    for name in _SUITES:
+        if result := run.read(f"validation/{name}.json"):
+            docs = f"data_docs/{name}/index.html"
+            there = (path.parent / docs).is_file()
+            results.append({**result, "data_docs": docs if there else None})
+    html = render_page("validation.html", run=run.run_id, results=results)
     storage.write_bytes(path, html.encode())
     return path
 

@@ -65,6 +65,17 @@ def test_the_pages_of_great_expectations_are_built_where_they_are_asked_for(tiny
     assert 'href="data_docs/pairs/index.html"' in (folder / "index.html").read_text("utf-8")
 
 
+def test_the_pages_of_a_suite_with_a_name_of_its_own_are_linked(tiny_config, tmp_path):
+    entry = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}}
+    suite = tmp_path / "mine.json"
+    suite.write_text(json.dumps({"name": "mine", "expectations": [entry]}))
+    settings = {"data_docs": True, "suites": {"pairs": str(suite)}}
+    run = prepare(changed(tiny_config, validation=settings))
+    validate_pairs.fn(run)
+    folder = Path(run["folder"]) / "validation"
+    assert 'href="data_docs/pairs/index.html"' in (folder / "index.html").read_text("utf-8")
+
+
 def test_a_suite_of_ones_own_rules(tiny_config, tmp_path):
     suite = tmp_path / "strict.json"
     suite.write_text(
