@@ -52,7 +52,8 @@ def monitor_drift(config: Config) -> dict[str, Any]:
 def _watch(config: Config, folder: Path, run: Run | None) -> dict[str, Any]:
     path = folder / FILE
     if not config.data.recent:
-        path.unlink(missing_ok=True)
+        for name in (FILE, PAGE):
+            (folder / name).unlink(missing_ok=True)
         note = "No drift was watched: data.recent names no files."
         logger.info(note)
         return {"judged": False, "drifted": False, "note": note, "reference": ""}
@@ -65,6 +66,8 @@ def _watch(config: Config, folder: Path, run: Run | None) -> dict[str, Any]:
         logger.info("drift: measured before on the same questions: %s", result["note"])
     else:
         storage.write_json(path, result)
+        if not result["judged"]:  # what was judged another day would stand beside this note
+            (folder / PAGE).unlink(missing_ok=True)
         level = logging.WARNING if result["drifted"] else logging.INFO
         logger.log(level, "drift: %s", result["note"])
     _publish(config, folder, result)

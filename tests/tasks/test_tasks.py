@@ -169,6 +169,19 @@ def test_missing_recent_files_are_reported_and_do_not_stop(tiny_config, tmp_path
     assert "none.jsonl" in Run(Path(run["folder"])).read("drift/drift.json")["note"]
 
 
+@pytest.mark.parametrize("recent", [[], ["gone.jsonl"]])
+def test_the_page_of_an_earlier_judgement_does_not_outlive_it(tiny_config, tmp_path, recent):
+    rows = [{"text": f"Which planet has {i} moons and how far is it?"} for i in range(40)]
+    path = str(write_jsonl(tmp_path / "asked.jsonl", rows))
+    data = tiny_config.data.model_dump(mode="json")
+    run = prepare(changed(tiny_config, data={**data, "recent": [path]}))
+    page = Path(run["folder"]) / "drift" / "drift.html"
+    assert watch_drift.fn(run)["judged"] and page.is_file()
+    now = changed(parse_config(yaml.safe_load(run["config"])), data={**data, "recent": recent})
+    assert not watch_drift.fn({**run, "config": dump_config(now)})["judged"]
+    assert not page.exists()
+
+
 def test_what_the_gate_refuses_is_promoted_only_against_it(tiny_config, tmp_path):
     registry = Registry(tiny_config.home, tiny_config.name)
     registry.publish(make_model(tmp_path / "made", 1), "v1", judgement(promote=False), {})
