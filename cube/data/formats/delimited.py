@@ -41,7 +41,7 @@ def read(
             if line is None:
                 return
             if line.text.strip():
-                delimiter = delimiter or _guess_delimiter(line.text)
+                delimiter = delimiter or _guess_delimiter(line.text, mapping)
                 _, fields, error = records.next(delimiter)
                 if error is not None or fields is None:
                     raise DataError(f"{label}: the header, line {line.number}, {error}.")
@@ -73,7 +73,8 @@ def _row(
 
 
 def _check_header(header: list[str], label: str, mapping: dict[str, str]) -> None:
-    double = sorted({name for name in header if header.count(name) > 1})
+    # Spreadsheets export empty columns as well, none of which has a name.
+    double = sorted({name for name in header if name and header.count(name) > 1})
     if double:
         raise DataError(f"{label}: the header names {', '.join(map(repr, double))} twice.")
     if not known_columns(tuple(header), mapping):
@@ -83,13 +84,13 @@ def _check_header(header: list[str], label: str, mapping: dict[str, str]) -> Non
         )
 
 
-def _guess_delimiter(line: str) -> str:
+def _guess_delimiter(line: str, mapping: dict[str, str]) -> str:
     def worth(delimiter: str) -> tuple[int, int]:
         try:
             fields = next(csv.reader([line], delimiter=delimiter))
         except (csv.Error, StopIteration):
             return 0, 0
-        return len(known_columns(tuple(name.strip() for name in fields))), len(fields)
+        return len(known_columns(tuple(name.strip() for name in fields), mapping)), len(fields)
 
     return max(_DELIMITERS, key=worth)
 

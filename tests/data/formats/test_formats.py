@@ -83,6 +83,24 @@ def test_quoted_line_feeds_stay_in_their_field(tmp_path):
     assert pairs_of(corpus) == [("one two, three", "four"), ("five", "six")]
 
 
+def test_empty_columns_of_a_spreadsheet_have_no_name(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Question;Answer;;\r\nOne?;two;;\r\nThree?;four;;note\r\n", newline="")
+    corpus = ingest(tmp_path, path)
+    assert pairs_of(corpus) == [("One?", "two"), ("Three?", "four")]
+    assert corpus.manifest["unread_columns"] == {"a.csv": [""]}
+    path.write_text("question,answer,answer\nOne?,two,three\n")
+    with pytest.raises(DataError, match="names 'answer' twice"):
+        ingest(tmp_path, path)
+
+
+def test_the_delimiter_is_found_by_mapped_columns_too(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Frage;Antwort, kurz\nEins?;zwei\n")
+    columns = {"question": "Frage", "answer": "Antwort, kurz"}
+    assert pairs_of(ingest(tmp_path, path, columns=columns)) == [("Eins?", "zwei")]
+
+
 def test_a_named_encoding_is_used_and_none_is_guessed(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("question;answer\nКак?;Так.\nHow?;So.\n".encode("cp1251"))
