@@ -104,6 +104,23 @@ def find_files(
     return found
 
 
+def told_apart(files: list[SourceFile]) -> list[SourceFile]:
+    """Return the files, those of one label named with as many of their folders as it takes."""
+    paths: dict[str, set[tuple[str, ...]]] = {}
+    for file in files:
+        paths.setdefault(file.label, set()).add(file.path.absolute().parts)
+
+    def label_of(file: SourceFile) -> str:
+        alike, depth = paths[file.label], file.label.count("/") + 1
+        if len(alike) == 1:
+            return file.label
+        while len({parts[-depth:] for parts in alike}) < len(alike):
+            depth += 1
+        return _readable("/".join(file.path.absolute().parts[-depth:]))
+
+    return [replace(file, label=label_of(file)) for file in files]
+
+
 def _fixed_part(pattern: Path) -> Path:
     """Return the folder that a glob pattern begins with."""
     return Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts)).resolve()

@@ -11,6 +11,7 @@ import pytest
 
 from cube.data.explain import explain_manifest
 from cube.errors import DataError
+from tests.conftest import write_jsonl
 from tests.data.helpers import ingest, pairs_of, quarantine_of, run_command
 
 PAIRS = [
@@ -210,6 +211,21 @@ def test_folders_globs_and_odd_names(tmp_path):
     assert ingest(tmp_path, tmp_path / "*" / "a.json*").texts() == ["a"]
     with pytest.raises(DataError, match="No file matches"):
         ingest(tmp_path, tmp_path / "*.nothing")
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    for day in ("1", "2"):
+        (tmp_path / day / "log").mkdir(parents=True)
+        rows = [{"question": f"a {day}?", "answer": "b"}, {f"odd {day}": 1}]
+        write_jsonl(tmp_path / day / "log" / "chat.jsonl", rows)
+    write_jsonl(tmp_path / "faq.jsonl", [{"question": "c?", "answer": "d"}])
+    names = ["1/log/chat.jsonl", "2/log/chat.jsonl"]
+    for sources in (["*/log/*.jsonl"], ["1/log/chat.jsonl", "2/log/*"], ["1", "2"]):
+        corpus = ingest(tmp_path, *(tmp_path / name for name in sources), tmp_path / "faq.jsonl")
+        assert [s["file"] for s in corpus.manifest["sources"]] == [*names, "faq.jsonl"]
+        assert [entry["file"] for entry in quarantine_of(corpus)] == names
+        unread = corpus.manifest["unread_columns"]
+        assert unread == {names[0]: ["odd 1"], names[1]: ["odd 2"]}
 
 
 def test_standard_input(tmp_path, monkeypatch):
