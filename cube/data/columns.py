@@ -31,6 +31,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
 ANSWER_LISTS = ("answers", "positives", "pos", "ответы")
 TURN_TEXT = ("text", "content", "value", "utterance", "message", "body")
 FIELDS = tuple(ALIASES)
+_KINDS = (("question", "answer"), ("turns",), ("text",))
+_NOTHING = (None, "", [])
 
 
 def plain(name: str) -> str:
@@ -88,5 +90,16 @@ def _find(
 
 
 def rename(row: dict[str, Any], mapping: dict[str, str]) -> dict[str, Any]:
-    """Return the row's fields under their own names; unknown fields are left out."""
-    return {field: row[column] for field, column in known_columns(tuple(row), mapping).items()}
+    """Return the row's fields under their own names; unknown fields are left out.
+
+    A table of pairs, dialogues and texts has the columns of all in every row: those of a kind that
+    a row is not of are empty, and left out as well.
+    """
+    fields = {field: row[column] for field, column in known_columns(tuple(row), mapping).items()}
+    kinds = [kind for kind in _KINDS if not fields.keys().isdisjoint(kind)]
+    if len(kinds) > 1:
+        empty = [kind for kind in kinds if all(fields.get(field) in _NOTHING for field in kind)]
+        for kind in empty if len(empty) < len(kinds) else ():
+            for field in kind:
+                fields.pop(field, None)
+    return fields

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from cube.data.columns import known_columns
+from cube.data.columns import known_columns, rename
 from cube.data.rows import Row
 
 _MAX_TURNS = 10_000
@@ -44,17 +44,19 @@ def _turn(row: Row, mapping: dict[str, str]) -> tuple[Any, dict[str, Any]] | Non
     """Return the dialogue's id and the turn, None where the row is no single turn."""
     if row.error is not None or not isinstance(row.value, dict):
         return None
-    known = known_columns(tuple(row.value), mapping)
-    # "utterance" alone may be read as a question: beside a dialogue's id it is the turn's text.
-    text = known.get("text") or (known.get("question") if "answer" not in known else None)
-    if "dialogue_id" not in known or text is None or "turns" in known or "answer" in known:
+    if "dialogue_id" not in known_columns(tuple(row.value), mapping):
         return None
-    identity = row.value[known["dialogue_id"]]
+    fields = rename(row.value, mapping)
+    # "utterance" alone may be read as a question: beside a dialogue's id it is the turn's text.
+    text = next((field for field in ("text", "question") if field in fields), None)
+    if text is None or "turns" in fields or "answer" in fields:
+        return None
+    identity = fields["dialogue_id"]
     if not isinstance(identity, str | int) or identity == "":
         return None
-    content = {"text": row.value[text]}
-    if "speaker" in known:
-        content["speaker"] = row.value[known["speaker"]]
+    content = {"text": fields[text]}
+    if "speaker" in fields:
+        content["speaker"] = fields["speaker"]
     return identity, content
 
 

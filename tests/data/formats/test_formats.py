@@ -279,3 +279,41 @@ def test_a_dialogue_without_an_answering_speaker_is_quarantined(tmp_path):
     assert "its speakers are 'customer', 'operator'" in rejected["reason"]
     corpus = ingest(tmp_path, tmp_path / "a.jsonl", answer_speakers=["operator"])
     assert ("hm?", "yes.") in pairs_of(corpus)
+
+
+TABLE = [
+    {"question": "How?", "answer": "So.", "text": None, "turns": None},
+    {"question": None, "answer": None, "text": "A bare text.", "turns": None},
+    {"question": None, "answer": None, "text": None, "turns": [
+        {"speaker": "user", "text": "Hi?"}, {"speaker": "assistant", "text": "Hello."}]},
+    {"question": "Why?", "answer": None, "text": None, "turns": None},
+    {"question": "Why?", "answer": None, "text": "A note.", "turns": None},
+    {"question": None, "answer": None, "text": None, "turns": None},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_empty_columns_of_other_kinds_of_rows_say_nothing(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist(TABLE), path)
+    else:
+        write_jsonl(path, TABLE)
+    corpus = ingest(tmp_path, path)
+    assert pairs_of(corpus) == [("How?", "So."), ("Hi?", "Hello.")]
+    assert "A bare text." in corpus.texts()
+    assert corpus.manifest["records"] == {"pairs": 1, "dialogues": 1, "texts": 1}
+    assert [(entry["line"], entry["reason"]) for entry in quarantine_of(corpus)][:2] == [
+        (4, "answer is missing"),
+        (5, "answer is missing"),
+    ]
+
+
+def test_a_table_of_turns_and_pairs(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "thread_id,role,text,question,answer\n1,user,Hi?,,\n1,assistant,Hello.,,\n,,,How?,So.\n"
+        ",,A bare text.,,\n"
+    )
+    corpus = ingest(tmp_path, tmp_path / "a.csv")
+    assert pairs_of(corpus) == [("Hi?", "Hello."), ("How?", "So.")]
+    assert corpus.manifest["records"] == {"pairs": 1, "dialogues": 1, "texts": 1}
