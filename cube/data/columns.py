@@ -78,6 +78,8 @@ def _known(
         _find(field, aliases, spelled, found)
     if "question" in found and not found.keys() & {"text", "turns", "dialogue_id"}:
         _find("answer", ANSWER_LISTS, spelled, found)
+    if "question" not in dict(mapping) and plain(found.get("question", "")) == "instruction":
+        _find("input", ("input",), spelled, found)
     return tuple(found.items())
 
 

@@ -109,7 +109,7 @@ class RecordParser:
             return self._dialogue(fields, source)
         identity = _identity(fields.get("id"))
         if "question" in fields and ("answer" in fields or "text" not in fields):
-            question = self._clean(fields["question"], "question")
+            question = self._clean(_with_input(fields), "question")
             answer = fields.get("answer")
             if (answers := _listed(answer)) is not None:
                 return AnswerList(question, answers, source, identity)
@@ -167,6 +167,13 @@ class RecordParser:
         speaker = self._clean(speaker, f"speaker of turn {i}")
         role = self._speakers.get(speaker.casefold(), speaker)
         return Turn(role, self._clean(text, f"text of turn {i}"))
+
+
+def _with_input(fields: dict[str, Any]) -> Any:
+    """Return the question, an instruction together with what it is about (Alpaca)."""
+    question, about = fields["question"], fields.get("input")
+    both = isinstance(question, str) and isinstance(about, str)
+    return f"{question}\n{about}" if both else question
 
 
 def _listed(answer: Any) -> list[Any] | None:

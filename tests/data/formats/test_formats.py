@@ -317,3 +317,30 @@ def test_a_table_of_turns_and_pairs(tmp_path):
     corpus = ingest(tmp_path, tmp_path / "a.csv")
     assert pairs_of(corpus) == [("Hi?", "Hello."), ("How?", "So.")]
     assert corpus.manifest["records"] == {"pairs": 1, "dialogues": 1, "texts": 1}
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_an_instruction_is_read_with_its_input(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    rows = [
+        {"instruction": "Translate.", "input": "cat", "output": "Katze"},
+        {"instruction": "Translate.", "input": "dog", "output": "Hund"},
+        {"instruction": "Name a colour.", "input": "", "output": "Red"},
+        {"instruction": "Name a number.", "input": None, "output": "Six"},
+    ]
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        write_jsonl(path, rows)
+    corpus = ingest(tmp_path, path)
+    assert pairs_of(corpus) == [
+        ("Translate. cat", "Katze"),
+        ("Translate. dog", "Hund"),
+        ("Name a colour.", "Red"),
+        ("Name a number.", "Six"),
+    ]
+    assert corpus.manifest["columns"] == {
+        f"a.{suffix}": {"question": "instruction", "answer": "output", "input": "input"}
+    }
+    alone = ingest(tmp_path, path, columns={"question": "instruction"})
+    assert pairs_of(alone)[0] == ("Translate.", "Katze")
