@@ -13,6 +13,7 @@ __all__ = ["AnswerList", "Dialogue", "Pair", "Record", "RecordParser", "RowError
 
 _SHOWN_CHARACTERS = 60
 _MAX_ANSWERS = 10_000  # each is stored with the question: a short row could ask for any amount
+_PROMPTING = ("system", "developer")  # roles of a first turn that is said to the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +147,21 @@ class RecordParser:
             raise RowError(
                 "turns must be a list of at least two; rows of a dialogue stand together"
             )
-        turns = tuple(self._turn(i, value) for i, value in enumerate(values))
+        turns = self._spoken(tuple(self._turn(i, value) for i, value in enumerate(values)))
         dialogue_id = _identity(fields.get("dialogue_id", fields.get("id")))
         if dialogue_id is not None:
             return Dialogue(dialogue_id, turns, source, dialogue_id)
         # Chats often carry no id: then what was said names the dialogue.
         words = "\0".join(turn.text for turn in turns).encode()
         return Dialogue(hashlib.sha256(words).hexdigest()[:16], turns, source)
+
+    def _spoken(self, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+        """Return the turns without the prompt of a chat, which nobody who asks will say."""
+        answering, first = self._config.answer_speakers, turns[0].speaker
+        if not answering or first in answering or first.casefold() not in _PROMPTING:
+            return turns
+        self.removed["system prompts of dialogues"] += 1
+        return turns[1:]
 
     def _turn(self, i: int, value: Any) -> Turn:
         if isinstance(value, str):  # bare texts: two people taking turns, the asking one first

@@ -61,3 +61,23 @@ def test_letters_are_composed_and_nothing_else_is_changed():
     assert clean_text("four", "text", 4) == "four"
     with pytest.raises(RowError, match="5 characters, at most 4"):
         clean_text("fives", "text", 4)
+
+
+@pytest.mark.parametrize("role", ["system", "Developer"])
+def test_the_prompt_of_a_chat_is_no_turn(role):
+    said = [("user", "a?"), ("assistant", "b"), ("system", "c")]
+    messages = [{"role": who, "content": text} for who, text in [(role, "Be brief."), *said]]
+    parser = RecordParser(DataConfig())
+    chat = parser.parse({"messages": messages}, "file")
+    assert isinstance(chat, Dialogue)
+    assert [(turn.speaker, turn.text) for turn in chat.turns] == said
+    assert parser.removed == {"system prompts of dialogues": 1}
+    assert chat == parse({"messages": messages[1:]})
+    for settings in (
+        {"answer_speakers": [role]},
+        {"answer_speakers": []},
+        {"speakers": {role: "assistant"}},
+    ):
+        kept = RecordParser(DataConfig(**settings)).parse({"messages": messages}, "file")
+        assert isinstance(kept, Dialogue)
+        assert len(kept.turns) == 4
