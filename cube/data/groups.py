@@ -13,7 +13,8 @@ def untie_dialogues(
 ) -> UInt64[np.ndarray, " pairs"]:
     """Return the wordings with those left out by which many dialogues would be one group.
 
-    Half of all chats may begin with "Hello": that makes them no copies of each other.
+    Half of all chats may begin with "Hello": that makes them no copies of each other. Chats that
+    hold one pair alone and ask the same in it are: several answers to one prompt.
 
     Args:
         pieces: key of each pair's answer or dialogue.
@@ -22,7 +23,9 @@ def untie_dialogues(
     """
     said = np.unique(np.stack([wordings[is_dialogue], pieces[is_dialogue]], axis=1), axis=0)
     names, dialogues = np.unique(said[:, 0], return_counts=True)
-    common = is_dialogue & np.isin(wordings, names[dialogues > _FEW_DIALOGUES])
+    _, dialogue, turns = np.unique(pieces, return_inverse=True, return_counts=True)
+    several = is_dialogue & (turns[dialogue] > 1)
+    common = several & np.isin(wordings, names[dialogues > _FEW_DIALOGUES])
     return np.where(common, pieces, wordings)
 
 

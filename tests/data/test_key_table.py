@@ -89,3 +89,10 @@ def test_what_many_dialogues_say_ties_none_of_them():
     assert len(np.unique(join_groups(dialogues[:6], few))) == 1
     pairs = untie_dialogues(dialogues, wordings, np.zeros(12, bool))
     np.testing.assert_array_equal(pairs, wordings)
+
+
+def test_chats_of_one_pair_that_ask_the_same_are_copies_however_many_there_are():
+    chats, prompt = np.arange(10, 16, dtype=np.uint64), np.uint64(1)
+    wordings = np.full(6, prompt)
+    groups = join_groups(chats, untie_dialogues(chats, wordings, np.ones(6, bool)))
+    assert len(np.unique(groups)) == 1
