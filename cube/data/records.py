@@ -12,6 +12,7 @@ from cube.data.columns import TURN_TEXT, rename
 __all__ = ["AnswerList", "Dialogue", "Pair", "Record", "RecordParser", "RowError", "Text", "Turn"]
 
 _SHOWN_CHARACTERS = 60
+_SHOWN_FIELDS, _SHOWN_NAMES = 8, 160  # fields, characters of all their names
 _MAX_ANSWERS = 10_000  # each is stored with the question: a short row could ask for any amount
 _PROMPTING = ("system", "developer")  # roles of a first turn that is said to the model
 
@@ -119,7 +120,11 @@ class RecordParser:
             return Text(self._clean(fields["text"], "text"), source, identity)
         if "answer" in fields:
             raise RowError("question is missing")
-        raise RowError("has neither question and answer, nor turns, nor text")
+        names = ", ".join(map(str, list(row)[:_SHOWN_FIELDS]))[:_SHOWN_NAMES].replace("'", "’")
+        raise RowError(
+            "has neither question and answer, nor turns, nor text; name what holds them in "
+            f"data.columns, its fields are {names!r}"
+        )
 
     def pair(self, several: AnswerList, i: int) -> Pair:
         """Make a pair of one answer of a list.

@@ -28,6 +28,7 @@ def test_kinds_are_told_apart():
     [
         (3, "expected an object"),
         ({}, "neither"),
+        ({"Frage": "a", "Antwort": "b"}, "in data.columns, its fields are 'Frage, Antwort'"),
         ({"question": "a"}, "answer is missing"),
         ({"question": "a", "answer": None}, "answer is missing"),
         ({"question": "a", "answer": 5}, "answer is int"),
