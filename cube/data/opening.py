@@ -62,7 +62,8 @@ def reading(file: SourceFile) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # raised by a decoder, not by the system
             raise DataError(f"{file.path} is cut off or corrupt ({first_line(error)}).") from None
-        raise DataError(f"Cannot read {file.path}: {error.strerror}.") from None
+        place = error.filename if isinstance(error.filename, str) else file.path
+        raise DataError(f"Cannot read {place}: {error.strerror}.") from None
 
 
 def state_of(path: Path) -> tuple[int, ...]:

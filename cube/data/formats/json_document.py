@@ -112,7 +112,8 @@ class _Window:
                     return line, value
                 reason = "a value that does not end"
             except (ValueError, StopIteration) as error:
-                reason = str(error) or "a value that does not end"
+                # The decoder's own line and column are those of the window.
+                reason = getattr(error, "msg", str(error)) or "a value that does not end"
             held = len(self._text) - self._at
             if self._ended:
                 self.fail(reason)

@@ -142,6 +142,20 @@ def test_a_saved_dataset_cannot_name_files_outside(tmp_path):
         ingest(tmp_path, folder)
 
 
+def test_a_missing_part_of_a_saved_dataset_is_named(tmp_path):
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "state.json").write_text('{"_data_files": [{"filename": "data-1.arrow"}]}')
+    with pytest.raises(DataError, match=r"saved/data-1\.arrow: No such file"):
+        ingest(tmp_path, folder)
+
+
+def test_an_error_of_a_json_document_has_one_line_number(tmp_path):
+    (tmp_path / "a.json").write_text('[{"question": "a?", "answer": "b"},\n]')
+    with pytest.raises(DataError, match=r"from line 2 on: Expecting value\.$"):
+        ingest(tmp_path, tmp_path / "a.json")
+
+
 @pytest.mark.parametrize(
     "row",
     [
