@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from pydantic import TypeAdapter
 
+from cube.drift.result import not_judged
 from cube.errors import DataError
 from cube.evaluation.schema import Evaluation
 from cube.evaluation.schema.judgement import Group, LeftOut, RankCurve
@@ -355,6 +356,13 @@ def test_drift_that_could_not_be_judged(make_run: MakeRun) -> None:
     run.write("drift/drift.json", {**unjudged, "note": "Too few rows."})
     html = report_html(run)
     assert "not judged" in html and "Too few rows." in html
+
+
+def test_drift_against_nothing_counts_no_rows(make_run: MakeRun) -> None:
+    run = make_run()
+    run.write("drift/drift.json", not_judged("No such file."))
+    html = report_html(run)
+    assert "No such file." in html and "new rows against" not in html
 
 
 def drift(**changes: object) -> dict[str, object]:
