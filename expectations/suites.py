@@ -166,10 +166,15 @@ def _outcomes(frame: pd.DataFrame, suite: Suite, context: Any, result_format: di
     outcome = definition.run(batch_parameters={"dataframe": frame}, result_format=result_format)
     results = sorted(outcome.results, key=lambda r: r.expectation_config.meta["position"])
     for result, entry in zip(results, suite.entries, strict=True):
-        if (result.exception_info or {}).get("raised_exception", False):
-            message = result.exception_info["exception_message"]
+        if message := _raised(result.exception_info or {}):
             raise ConfigError(f"Suite {suite.path}: {entry['type']} cannot be evaluated: {message}")
     return results
+
+
+def _raised(info: dict[str, Any]) -> str | None:
+    """Return the message of the exception there was: one, or one for each metric behind it."""
+    found = [info, *(of_metric for of_metric in info.values() if isinstance(of_metric, dict))]
+    return next((one["exception_message"] for one in found if one.get("raised_exception")), None)
 
 
 def _build(entry: Any, position: int, where: str) -> Any:

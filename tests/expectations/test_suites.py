@@ -163,6 +163,22 @@ def test_an_unknown_column_is_a_clear_error(tmp_path):
         validate(good_pairs(), load_suite(path))
 
 
+@pytest.mark.parametrize(
+    ("kind", "kwargs"),
+    [
+        ("expect_column_values_to_match_regex", {"column": "question", "regex": "("}),
+        ("expect_column_values_to_be_between", {"column": "question", "max_value": 3}),
+    ],
+)
+def test_what_cannot_be_evaluated_is_no_failure_of_the_data(tmp_path, kind, kwargs):
+    path = tmp_path / "mine.json"
+    broken = entry(type=kind, kwargs=kwargs, severity="warning", quarantine=True)
+    path.write_text(json.dumps({"name": "mine", "expectations": [broken]}))
+    for check in (validate, rows_to_quarantine):
+        with pytest.raises(ConfigError, match=rf"mine\.json: {kind} cannot be evaluated: \w"):
+            check(good_pairs(), load_suite(path))
+
+
 def test_a_missing_or_broken_file_is_a_clear_error(tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere\.json"):
         load_suite(tmp_path / "nowhere.json")
