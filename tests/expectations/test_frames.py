@@ -142,6 +142,19 @@ def test_dialogues_are_one_row_each(tmp_path):
     assert failures(validate(frame, load_suite("dialogues"))) == {"distinct_answers_share": [1]}
 
 
+def test_ids_that_begin_anew_in_every_file_are_no_reason_to_stop(tmp_path):
+    for day in ("1", "2"):
+        (tmp_path / day).mkdir()
+        said = turns(f"Hi on {day}?", f"Hello {day}", "And now?", f"Goodbye {day}")
+        write_jsonl(tmp_path / day / "chat.jsonl", [{"dialogue_id": 1, "turns": said}])
+    config = DataConfig(sources=[str(tmp_path / "*" / "chat.jsonl")])
+    frame = dialogues_frame(build_corpus(config, tmp_path / "corpora"))
+    assert frame["answered_turns"].tolist() == [4]
+    result = validate(frame, load_suite("dialogues"))
+    assert result["success"]
+    assert failures(result) == {"in_order": [0]}
+
+
 def test_pairs_alone_are_no_dialogues(tmp_path):
     assert dialogues_frame(built(tmp_path, [{"question": "Why?", "answer": "So."}])).empty
 
