@@ -9,7 +9,7 @@ from cube.data.admission import Candidate
 from cube.data.dialogues import dialogue_pairs
 from cube.data.records import Dialogue, Pair
 from cube.data.schema import CONTEXT, PASSAGE, QUERY, digest_keys, key_of, text_digest
-from cube.data.splits import question_key
+from cube.data.splits import wording_key
 
 _SALTS = {QUERY: 0, PASSAGE: 1, CONTEXT: 2}  # one text of two kinds is two rows
 
@@ -26,6 +26,7 @@ class Batch:
     question: list[int] = field(default_factory=list)
     answer: list[int] = field(default_factory=list)
     wording: list[int] = field(default_factory=list)
+    answer_wording: list[int] = field(default_factory=list)
     piece: list[int] = field(default_factory=list)
     dialogue: list[str | None] = field(default_factory=list)
     turn: list[int] = field(default_factory=list)
@@ -76,7 +77,8 @@ class Batch:
         self.record_of_pair.append(record)
         self.question.append(self._text(question, kind, source))
         self.answer.append(self._text(answer, PASSAGE, source))
-        self.wording.append(key_of(question_key(question)))
+        self.wording.append(key_of(wording_key(question)))
+        self.answer_wording.append(key_of(wording_key(answer)))
         self.piece.append(piece)
         self.dialogue.append(dialogue)
         self.turn.append(turn)

@@ -21,7 +21,7 @@ from cube.data.batch import Batch
 from cube.data.columns import known_columns
 from cube.data.dialogues import check_answered
 from cube.data.filters import check_quality
-from cube.data.groups import join_groups, untie_dialogues
+from cube.data.groups import group_pairs
 from cube.data.histogram import Histogram
 from cube.data.key_table import GrowingArray, KeyTable
 from cube.data.quarantine import Quarantine
@@ -53,7 +53,9 @@ class Builder:
         ungrouped = PAIRS.remove(PAIRS.get_field_index("group"))
         self._pair_writer = pq.ParquetWriter(folder / _UNGROUPED, ungrouped)
         self._texts, self._pairs = KeyTable(), KeyTable()
-        self._pieces, self._wordings = GrowingArray(np.uint64), GrowingArray(np.uint64)
+        self._pieces, self._wordings, self._answer_wordings = (
+            GrowingArray(np.uint64) for _ in range(3)
+        )
         self._answers, self._in_dialogue = GrowingArray(np.int32), GrowingArray(np.uint8)
         self._waiting: list[Candidate] = []
         self._waiting_characters = 0
@@ -120,8 +122,9 @@ class Builder:
         self._flush()
         self._writer.close()
         self._pair_writer.close()
-        pieces, is_dialogue = self._pieces.values, self._in_dialogue.values.astype(bool)
-        groups = join_groups(pieces, untie_dialogues(pieces, self._wordings.values, is_dialogue))
+        is_dialogue = self._in_dialogue.values.astype(bool)
+        wordings = self._wordings.values, self._answer_wordings.values
+        groups = group_pairs(self._pieces.values, *wordings, is_dialogue)
         self._write_groups(groups)
         per_answer = np.bincount(self._answers.values) if len(self._answers) else np.zeros(0, int)
         pairs_per_answer = Histogram()
@@ -185,6 +188,7 @@ class Builder:
         kept = np.flatnonzero(self._pairs.add(keys)[1])
         self._pieces.extend(np.array(batch.piece, np.uint64)[kept])
         self._wordings.extend(np.array(batch.wording, np.uint64)[kept])
+        self._answer_wordings.extend(np.array(batch.answer_wording, np.uint64)[kept])
         self._answers.extend(answers[kept])
         sources = [batch.sources[batch.question[i]] for i in kept]
         dialogues = [batch.dialogue[i] for i in kept]
@@ -194,6 +198,7 @@ class Builder:
             "question": questions[kept].astype(np.int32),
             "answer": answers[kept].astype(np.int32),
             "wording": np.array(batch.wording, np.uint64)[kept],
+            "answer_wording": np.array(batch.answer_wording, np.uint64)[kept],
             "dialogue": dialogues,
             "turn": np.array(batch.turn, np.int32)[kept],
             "context": [rows[c].tolist() if (c := batch.context[i]) else [] for i in kept],

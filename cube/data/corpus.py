@@ -2,7 +2,7 @@
 
     corpora/<digest>/
         texts.parquet      row i: text_id, text, kind (query | passage | context), source
-        pairs.parquet      question and answer rows, group, wording, dialogue, turn, context rows
+        pairs.parquet      question and answer rows, group, wordings, dialogue, turn, context rows
         quarantine.jsonl   every rejected row: file, line, reason, the row
         manifest.json      what was read, kept, merged and rejected, with histograms
 
@@ -72,6 +72,11 @@ class Corpus:
     def answers(self) -> np.ndarray:
         """Text row of every pair's answer, shape (pairs,)."""
         return self._numbers("answer")
+
+    @cached_property
+    def answer_wordings(self) -> np.ndarray:
+        """Key of every pair's answer that near-identical ones share, shape (pairs,)."""
+        return self._numbers("answer_wording")
 
     @cached_property
     def is_dialogue(self) -> np.ndarray:

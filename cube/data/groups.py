@@ -1,9 +1,27 @@
-"""Groups: what is linked by near-identical questions, directly or through others."""
+"""Groups: what is linked by near-identical questions or answers, directly or through others."""
 
 import numpy as np
 from jaxtyping import Bool, UInt64
 
 _FEW_DIALOGUES = 3  # that one wording may tie together
+
+
+def group_pairs(
+    pieces: UInt64[np.ndarray, " pairs"],
+    wordings: UInt64[np.ndarray, " pairs"],
+    answer_wordings: UInt64[np.ndarray, " pairs"],
+    is_dialogue: Bool[np.ndarray, " pairs"],
+) -> UInt64[np.ndarray, " pairs"]:
+    """Return the group of every pair: no two share an answer, a question or nearly one.
+
+    Args:
+        pieces: key of each pair's answer or dialogue.
+        wordings: key of each pair's question; near-identical ones share it.
+        answer_wordings: the same of its answer, which ties no dialogues together.
+        is_dialogue: whether a pair comes from a dialogue.
+    """
+    answers = join_groups(pieces, np.where(is_dialogue, pieces, answer_wordings))
+    return join_groups(answers, untie_dialogues(pieces, wordings, is_dialogue))
 
 
 def untie_dialogues(

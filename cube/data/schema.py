@@ -22,6 +22,7 @@ PAIRS = pa.schema(
         ("answer", pa.int32()),
         ("group", pa.uint64()),
         ("wording", pa.uint64()),
+        ("answer_wording", pa.uint64()),
         ("dialogue", pa.string()),
         ("turn", pa.int32()),
         ("context", pa.list_(pa.int32())),

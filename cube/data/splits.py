@@ -2,7 +2,7 @@
 
 Two things must never lie on both sides of a cut: wordings of one question that are nearly the
 same, and, for the slice of unseen answers, the answer itself. So pairs are first joined into
-groups (by answer and by near-identical question; a dialogue is one piece), whole groups are held
+groups (by near-identical answer or question; a dialogue is one piece), whole groups are held
 out, and only then single wordings of the remaining groups.
 """
 
@@ -28,9 +28,9 @@ class Split(IntEnum):
 SLICES = ("new_wordings", "unseen_answers", "dialogue_turns")
 
 
-@lru_cache(maxsize=1)  # a question with a list of answers comes once for each of them
-def question_key(text: str) -> str:
-    """Return what near-identical questions have in common: their set of words, caseless."""
+@lru_cache(maxsize=2)  # a question with a list of answers comes once for each of them
+def wording_key(text: str) -> str:
+    """Return what near-identical texts have in common: their set of words, caseless."""
     return " ".join(sorted(set(caseless_words(text)))) or text
 
 
@@ -80,6 +80,12 @@ def slice_pairs(
     """Return the test pairs by slice, told apart by what training really saw.
 
     Of a slice of more than `most` pairs a random sample is kept, the same every time.
+
+    Args:
+        answers: what each pair's answer is known by; what near-identical ones share, they are one.
+        is_dialogue: whether a pair comes from a dialogue.
+        splits: the Split of every pair.
+        most: pairs of a slice.
     """
     held_out = splits == Split.TEST
     seen = np.isin(answers, answers[splits == Split.TRAIN])

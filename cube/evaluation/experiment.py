@@ -58,7 +58,12 @@ class Experiment:
             corpus.questions,
             corpus.answers,
             splits,
-            slice_pairs(corpus.answers, corpus.is_dialogue, splits, config.evaluation.max_pairs),
+            slice_pairs(
+                corpus.answer_wordings,
+                corpus.is_dialogue,
+                splits,
+                config.evaluation.max_pairs,
+            ),
             corpus.pairs["context"].to_pylist(),
             _numbered(corpus.pairs["dialogue"]),
             corpus.texts,

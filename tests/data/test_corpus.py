@@ -7,7 +7,7 @@ import pytest
 
 from cube.config import DataConfig, SplitConfig
 from cube.data.corpus import build_corpus
-from cube.data.splits import Split
+from cube.data.splits import Split, slice_pairs
 from cube.errors import DataError
 from tests.conftest import write_jsonl
 
@@ -113,6 +113,32 @@ def test_missing_and_odd_sources_are_errors(tmp_path):
     ]:
         with pytest.raises(DataError, match=words):
             build_corpus(DataConfig(sources=[str(tmp_path / source)]), tmp_path / "corpora")
+
+
+def test_answers_of_the_same_words_are_one_answer_to_the_splits(tmp_path):
+    spellings = (
+        "Press button {}, then wait.",
+        "press button {} then wait",
+        "Then wait, press button {}!",
+    )
+    rows = [
+        {"question": f"question {i}, wording {'abc'[j]}", "answer": spelling.format(i)}
+        for i in range(80)
+        for j, spelling in enumerate(spellings)
+    ]
+    path = write_jsonl(tmp_path / "faq.jsonl", rows)
+    corpus = build_corpus(DataConfig(sources=[str(path)]), tmp_path / "corpora")
+    assert len(np.unique(corpus.answers)) == 240
+    assert corpus.manifest["groups"] == 80
+    number = np.repeat(np.arange(80), 3)
+    no_dialogue = np.zeros(240, bool)
+    for seed in range(5):
+        splits = corpus.splits(SplitConfig(seed=seed))
+        trained = number[splits == Split.TRAIN]
+        slices = slice_pairs(corpus.answer_wordings, no_dialogue, splits, most=240)
+        assert len(slices["new_wordings"]) and len(slices["unseen_answers"])
+        assert np.isin(number[slices["new_wordings"]], trained).all()
+        assert not np.isin(number[slices["unseen_answers"]], trained).any()
 
 
 def test_the_shipped_data_keeps_its_promises(tmp_path):
