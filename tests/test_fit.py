@@ -49,7 +49,8 @@ def test_a_fit_that_is_told_to_stop_leaves_nothing_behind(tmp_path, files, monke
 def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
     model = tmp_path / "model"
     assert run("fit", *files, "--out", model, "--seed", 3, *QUICK) == 0
-    assert "Promoted" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "The gate says yes: on " in printed and "Promoted" not in printed
     assert sorted(path.name for path in model.iterdir()) == [
         "README.md", "centring.safetensors", "config.json", "model.safetensors", "reference.npy",
     ]  # fmt: skip

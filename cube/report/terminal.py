@@ -13,7 +13,7 @@ from cube.runs import Run
 def print_summary(run: Run) -> None:
     """Print the table cube-versus-baselines of every slice, the verdict and the report's path."""
     evaluation, published = run.read("evaluation.json"), run.read("published.json")
-    print_evaluation(evaluation)
+    print_evaluation(evaluation, promoted=bool(published and published["promoted"]))
     if published and published["promoted"] != evaluation["verdict"]["promote"]:
         console().print(published["sentence"], style="bold red")
     console().print(f"Report: {run.folder / 'report' / 'index.html'}")
@@ -38,14 +38,20 @@ def print_profile(run: Run) -> None:
     console().print(table)
 
 
-def print_evaluation(evaluation: dict[str, Any]) -> None:
-    """Print tables and verdict of an evaluation, headline slice first."""
+def print_evaluation(evaluation: dict[str, Any], promoted: bool = False) -> None:
+    """Print tables and verdict of an evaluation, headline slice first.
+
+    Unless it was `promoted`, the verdict is only what the gate says.
+    """
     out = console()
     headline = evaluation["headline"]
     for name in sorted(evaluation["slices"], key=lambda name: name != headline):
         out.print(_table(evaluation, name, is_headline=name == headline))
     verdict = evaluation["verdict"]
-    out.print(verdict["sentence"], style="bold green" if verdict["promote"] else "bold red")
+    sentence = verdict["sentence"]
+    if not promoted:
+        sentence = sentence.replace("Promoted:", "The gate says yes:", 1)
+    out.print(sentence, style="bold green" if verdict["promote"] else "bold red")
     for warning in verdict["warnings"]:
         out.print(f"Warning: {warning}", style="yellow")
 

@@ -24,4 +24,9 @@ def test_the_registry_has_the_last_word(make_run: Callable[..., Run], capsys) ->
     assert "rolled back" not in capsys.readouterr().out
     run.write("published.json", {"promoted": False, "sentence": "Not promoted: rolled back."})
     print_summary(run)
-    assert "Not promoted: rolled back." in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "The gate says yes: on new wordings" in printed and "Promoted:" not in printed
+    assert "Not promoted: rolled back." in printed
+    run.write("published.json", {"promoted": True, "sentence": "Promoted: better."})
+    print_summary(run)
+    assert "Promoted: on new wordings" in capsys.readouterr().out
