@@ -112,9 +112,12 @@ class Registry:
             record = self._record_file(version)
             if not folder.is_dir():
                 with storage.atomic_folder(folder) as temporary:
-                    shutil.copytree(model, temporary, dirs_exist_ok=True)
-                    for path in _files(temporary):
-                        path.chmod(0o444)
+                    # Not copytree, whose error for a full disk is a list of tuples.
+                    for path in _files(model):
+                        copy = temporary / path.relative_to(model)
+                        copy.parent.mkdir(parents=True, exist_ok=True)
+                        shutil.copyfile(path, copy)
+                        copy.chmod(0o444)
                 record.unlink(missing_ok=True)  # of a version somebody has removed
             known = _read_record(record) if record.is_file() else _new_record(folder, settings)
             if known["files"] != _digests(model):

@@ -1,5 +1,7 @@
 """The registry: versions never change, the champion is swapped whole, promotions are recorded."""
 
+import errno
+import resource
 import shutil
 import threading
 from multiprocessing import get_context
@@ -41,6 +43,18 @@ def test_a_version_that_was_removed_can_be_published_anew(registry, tmp_path):
     assert load_model(registry.path("v1")).config["trained_on"]["number"] == 9
     assert registry.record("v1")["settings"] == {"anew": True}
     assert registry.changed_files("v1") == []
+
+
+def test_a_full_disk_is_an_error_in_a_sentence(registry, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(OSError, match=r"^\[Errno \d+\] [A-Z][a-z ]+") as caught:
+            registry.publish(tmp_path / "made" / "1", "v4", judgement(), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.errno == errno.EFBIG
+    assert registry.versions() == ["v1", "v2", "v3"]
 
 
 def test_the_gate_promotes_what_it_let_through_and_every_promotion_is_recorded(registry):
