@@ -187,7 +187,8 @@ class Registry:
             champion = self.champion()
             arrivals = [p for p in self.history() if p.version == champion and p.kind != "rollback"]
             if champion is None or not arrivals or arrivals[-1].previous is None:
-                raise ModelError(f"No champion of {self.folder} before {champion}: nothing to do.")
+                before = f" before {champion}" if champion else " yet"
+                raise ModelError(f"No champion of {self.folder}{before}: nothing to do.")
             previous = arrivals[-1].previous
             self._swap(previous, "rollback", by, reason)
         return previous
