@@ -72,5 +72,14 @@ def test_digest_ignores_where_things_lie():
     assert Config().digest() != Config(name="other").digest()
 
 
+def test_a_persons_home_is_put_in_for_its_sign(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    config = load_config(None, ["home=~/cube", "validation.suites={pairs: ~/pairs.json}"])
+    assert config.home == Path("/home/ada/cube")
+    assert config.validation.suites["pairs"] == Path("/home/ada/pairs.json")
+    assert resolve_source("~/faq.csv") == Path("/home/ada/faq.csv")
+    assert resolve_source("~nobody-of-that-name/faq.csv") == Path("~nobody-of-that-name/faq.csv")
+
+
 def test_shipped_data_is_found():
     assert resolve_source("cube:demo/pairs.jsonl").is_file()

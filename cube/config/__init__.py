@@ -3,6 +3,7 @@
 from cube.config.curriculum import PacingConfig, StageConfig
 from cube.config.data import DataConfig, FilterConfig, SplitConfig
 from cube.config.loading import dump_config, load_config, parse_config, resolve_source
+from cube.config.section import expand_user
 from cube.config.training import CoreConfig, TrainingConfig
 from cube.config.tree import Config, DriftConfig, EvaluationConfig, GateConfig, TeacherConfig
 
@@ -20,6 +21,7 @@ __all__ = [
     "TeacherConfig",
     "TrainingConfig",
     "dump_config",
+    "expand_user",
     "load_config",
     "parse_config",
     "resolve_source",

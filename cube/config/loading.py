@@ -8,7 +8,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from cube.config.section import nearest
+from cube.config.section import expand_user, nearest
 from cube.config.tree import Config
 from cube.errors import ConfigError
 
@@ -64,7 +64,7 @@ def resolve_source(source: str) -> Path:
     """Turn a data source of a config into a path; `cube:demo/x` lies inside this package."""
     if source.startswith("cube:"):
         return PACKAGE / source.removeprefix("cube:")
-    return Path(os.path.expandvars(source)).expanduser()
+    return expand_user(os.path.expandvars(source))
 
 
 def _apply_override(values: Any, override: str) -> None:

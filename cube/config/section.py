@@ -1,12 +1,21 @@
 """The base of every section of the settings: frozen, strict about names."""
 
 import difflib
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def expand_user(path: str | Path) -> Path:
+    """Put a person's home folder in for ~ and ~name; a name nobody has stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - that of Path raises for such a name
+
 
 Share = Annotated[float, Field(ge=0, le=1)]
+UserPath = Annotated[Path, AfterValidator(expand_user)]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

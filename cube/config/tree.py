@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from cube.config.data import DataConfig
-from cube.config.section import Section, Share
+from cube.config.section import Section, Share, UserPath
 from cube.config.training import CoreConfig, TrainingConfig
 from cube.storage import digest_of
 
@@ -117,8 +117,8 @@ class DriftConfig(Section):
 class ValidationConfig(Section):
     """Which suites of expectations guard the data."""
 
-    suites: dict[Literal["records", "pairs", "dialogues", "embeddings", "curves"], Path] = Field(
-        default={}, description="name -> JSON file, in place of the suite the project ships"
+    suites: dict[Literal["records", "pairs", "dialogues", "embeddings", "curves"], UserPath] = (
+        Field(default={}, description="name -> JSON file, in place of the suite the project ships")
     )
     data_docs: bool = Field(default=False, description="also build Great Expectations' own pages")
 
@@ -129,7 +129,7 @@ class Config(Section):
     name: str = Field(
         default="demo", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="of the model"
     )
-    home: Path = Field(
+    home: UserPath = Field(
         default=Path("var"), description="folder for corpora, caches, runs and models"
     )
     data: DataConfig = DataConfig()

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from cube import storage
-from cube.config import TeacherConfig
+from cube.config import TeacherConfig, expand_user
 from cube.errors import TeacherError, first_line
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def find_weights(config: TeacherConfig) -> Path:
     """
     if config.model == PACKAGED_MODEL:
         return _packaged_folder()
-    local = Path(config.model).expanduser()
+    local = expand_user(config.model)
     if local.is_dir():
         return local
     return _hub_folder(config, local)
@@ -159,7 +159,7 @@ def find_weights(config: TeacherConfig) -> Path:
 
 def from_anywhere(config: TeacherConfig) -> TeacherConfig:
     """Return settings that find the same weights from any working directory."""
-    local = Path(config.model).expanduser()
+    local = expand_user(config.model)
     if config.model == PACKAGED_MODEL or not local.is_dir():
         return config
     return config.model_copy(update={"model": str(local.resolve())})

@@ -235,9 +235,10 @@ def test_max_length_cuts(minilm):
     assert not np.allclose(short.encode([long_text], "query"), minilm.encode([long_text], "query"))
 
 
-def test_a_model_that_is_nowhere_names_the_places():
-    with pytest.raises(TeacherError, match=r"nobody/no-such-model.*local folder.*hub"):
-        find_weights(TeacherConfig(model="nobody/no-such-model"))
+@pytest.mark.parametrize("model", ["nobody/no-such-model", "~nobody-of-that-name/model"])
+def test_a_model_that_is_nowhere_names_the_places(model):
+    with pytest.raises(TeacherError, match=rf"{model}.*local folder.*hub"):
+        find_weights(TeacherConfig(model=model))
 
 
 def test_a_folder_without_a_model_is_an_error(tmp_path):
