@@ -201,7 +201,7 @@ def test_too_few_pairs_are_an_error(small_config, tmp_path):
         steps.start_run(config, corpus, steps.embed(config, corpus))
 
 
-def test_the_command_line_trains_reports_and_answers(small_config, tmp_path, capsys):
+def test_the_command_line_trains_reports_and_answers(small_config, tmp_path, capsys, caplog):
     path = tmp_path / "config.yaml"
     path.write_text(dump_config(small_config))
 
@@ -211,6 +211,8 @@ def test_the_command_line_trains_reports_and_answers(small_config, tmp_path, cap
         return caught.value.code
 
     assert call("train", "--config", path, "--set", "evaluation.extra_seeds=0") in (0, 1)
+    progress = [line for line in caplog.messages if line.startswith("vectors: ")]
+    assert all("a second" in line for line in progress)  # now and then, not for every batch
     out = capsys.readouterr().out
     assert "frozen teacher (identity)" in out
     report = Path(out.strip().splitlines()[-1].removeprefix("Report: "))

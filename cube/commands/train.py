@@ -1,6 +1,5 @@
 """`cube train` and `cube demo`: the core pipeline without Prefect."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +58,7 @@ def _run_pipeline(
     from cube.runs import Run
 
     corpus = steps.ingest(config)
-    vectors = steps.embed(config, corpus, _log_encoding)
+    vectors = steps.embed(config, corpus)
     previous = None if resume is None else Run(resume)
     run = steps.start_run(config, corpus, vectors, previous, extend)
     with TrainingBar(steps.training_budget(run)) as bar:
@@ -71,7 +70,3 @@ def _run_pipeline(
     render_report(run)
     print_summary(run)
     return 0 if published["promoted"] else GateError.exit_code
-
-
-def _log_encoding(done: int, total: int) -> None:
-    logging.getLogger(__name__).info("vectors: %d of %d texts", done, total)
