@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from cube.commands.options import AsJson, ConfigFile, Overrides, print_json
 
 DAMAGED = 1
+_NO_FILES = "No cache files yet.\n"
 
 app = App(name="cache", help="Look after the embedding cache.")
 
@@ -38,7 +39,7 @@ def stats(
             )
         sys.stdout.write("\n")
     if not values:
-        sys.stdout.write("No cache files yet.\n")
+        sys.stdout.write(_NO_FILES)
 
 
 @app.command
@@ -60,6 +61,8 @@ def verify(
             if value["set_aside"]:
                 state = "was corrupt: set aside, whole vectors carried over"
             sys.stdout.write(f"{value['file']}: {value['texts']:,} texts, {state}\n")
+        if not values:
+            sys.stdout.write(_NO_FILES)
     return 0 if all(value["whole"] for value in values) else DAMAGED
 
 

@@ -36,7 +36,9 @@ def test_stats(home, capsys):
         (20, 0, 20, 16), (20, 0, 20, 16),
     ]  # fmt: skip
     assert "20 texts of 16 dimensions" in cache_command(home, capsys, "stats")[1]
-    assert "No cache files" in cache_command(home / "none", capsys, "stats")[1]
+    for command in ("stats", "verify"):
+        code, printed, _ = cache_command(home / "none", capsys, command)
+        assert (code, printed) == (0, "No cache files yet.\n")
 
 
 def test_verify_deletes_damaged_vectors_and_says_so(home, capsys):
