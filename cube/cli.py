@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("cube").setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.getLogger("cube").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, _leave)  # a training handles it in its own way
     try:
         code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
