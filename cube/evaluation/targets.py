@@ -90,7 +90,8 @@ def all_targets(facts: dict[str, Any]) -> list[Target]:
                trivial=0.0, trivial_name="a random map",
                note=f"lower end of the interval; {bank}"),
         Target("Spread over seeds", facts["spread"], 0.02, "below", " MRR@10",
-               note=f"largest minus smallest of {facts['seeds']} trainings"),
+               note=f"largest minus smallest of {facts['seeds']} trainings" if facts["seeds"] > 1
+               else "one training has none; evaluation.extra_seeds adds others"),
         Target("Steps skipped", float(facts["skipped_steps"]), 1.0, "below",
                note="steps undone, as the loss exploded or was not finite"),
     ]  # fmt: skip

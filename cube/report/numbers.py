@@ -97,5 +97,5 @@ def shorten(text: str, most_characters: int = _MOST_CHARACTERS) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (fixed, signed, percent, count, compact, day, shorten)
+    for function in (fixed, signed, percent, count, compact, plain, day, shorten)
 }

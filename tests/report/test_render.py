@@ -86,6 +86,13 @@ def test_the_rate_shown_is_the_one_that_was_taken(make_run: MakeRun) -> None:
     assert "Learning rate at step 40: 0.0002500" in html
 
 
+def test_failures_are_ranks_beyond_ten_or_wrong_first_answers(make_run: MakeRun) -> None:
+    values = full_values()
+    assert "have no right answer among the first 10." in report_html(make_run(**values))
+    values["failures"]["beyond"] = 1
+    assert "have a wrong answer first." in report_html(make_run(**values))
+
+
 def test_what_was_chosen_after_the_training_is_told(make_run: MakeRun) -> None:
     run = make_run()
     evaluation = run.read("evaluation.json")
@@ -97,6 +104,9 @@ def test_what_was_chosen_after_the_training_is_told(make_run: MakeRun) -> None:
         "near questions and 0.1 times the difference between the question and those; whitening"
     ) in html
     assert "covariance of the answers searched, to the power of &minus;0.3" in html
+    training["calibration"]["answers_share"] = -0.25
+    run.write("evaluation.json", evaluation)
+    assert "adds −0.25 times the answers of near questions" in report_html(run)
     training["calibration"] |= {"strength": 0.5, "memory_pairs": 0, "whitening": 0.0}
     run.write("evaluation.json", evaluation)
     html = report_html(run)

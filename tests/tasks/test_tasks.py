@@ -26,7 +26,7 @@ from tasks.embedding import embed_corpus
 from tasks.evaluation import promote_version
 from tasks.screening import screen_pairs
 from tasks.training import start_run
-from tasks.validation import validate_embeddings, validate_pairs
+from tasks.validation import validate_embeddings, validate_pairs, validate_records
 from tests.conftest import write_jsonl
 from tests.registry.conftest import judgement, make_model
 
@@ -42,6 +42,7 @@ def changed(config: Config, **sections) -> Config:
 
 def test_from_files_to_a_validated_run(tiny_config):
     run = prepare(tiny_config)
+    assert validate_records.fn(run)["rows"] == 1
     assert validate_pairs.fn(run)["rows"] == 60
     assert validate_embeddings.fn(run)["rows"] == 75
     folder = Path(run["folder"])
@@ -51,6 +52,7 @@ def test_from_files_to_a_validated_run(tiny_config):
         assert opened.read(f"validation/{suite}.json")["success"]
     page = (folder / "validation" / "index.html").read_text("utf-8")
     assert "Every pair has a question." in page
+    assert "<p>1 row, " in page and "<p>60 rows, " in page
     assert "://" not in page.replace("http://www.w3.org", "")  # offline
 
 
