@@ -21,7 +21,8 @@ class Reply:
 
     Attributes:
         phrases: the best answers, best first.
-        probability: that the first one is right; None for a model saved without confidence.
+        probability: that the first one is right; None for a model saved without confidence, as
+            where validation had too few questions answered right or wrong to fit one.
         novelty: share of validation questions that are nearer to the training questions; above
             0.99 the question is unlike what the cube was trained on. None as above.
         confident: whether the probability reaches the model's threshold; None as above.

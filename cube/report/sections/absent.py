@@ -6,7 +6,8 @@ _WHY = {
     "ranks": "Rank curve: this evaluation is older than it; evaluate the run again.",
     "groups": "Parts of the test: this evaluation is older than they are; evaluate the run again.",
     "outlook": "Outlook (headroom, learning curve, label and leak checks): not measured.",
-    "confidence": "Confidence: too few validation or test questions to calibrate it.",
+    "confidence": "Confidence: too few validation or test questions, or too few answered right or "
+    "wrong, to calibrate it.",
     "map": "Map of embeddings: not computed in this evaluation.",
     "lattice": "Movement of the lattice: not computed in this evaluation.",
     "failures": "Error analysis: not made in this evaluation.",
