@@ -19,7 +19,7 @@ def overview(registry: Registry) -> list[dict[str, Any]]:
         except ModelError:  # put there by hand: listed, and `show` says what is wrong
             record = {"published": None, "judgement": None}
         entries.append({**entry, **{key: record[key] for key in ("published", "judgement")}})
-    return entries
+    return sorted(entries, key=lambda entry: entry["published"] or "")
 
 
 def details(registry: Registry, version: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The registry: versions never change, the champion is swapped whole, promotions are recorded."""
 
 import errno
+import json
 import resource
 import shutil
 import threading
@@ -229,3 +230,9 @@ def test_a_pointer_that_is_no_text_names_no_version(registry):
         registry.path("champion")
     registry.force("v2", "Ada", "the pointer is broken")
     assert registry.champion() == "v2"
+
+
+def test_versions_are_listed_in_the_order_they_came(registry):
+    late = {**registry.record("v1"), "published": "2999-01-01T00:00:00+00:00"}
+    (registry.folder / "records" / "v1.json").write_text(json.dumps(late))
+    assert [entry["version"] for entry in overview(registry)] == ["v2", "v3", "v1"]
