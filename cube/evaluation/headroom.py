@@ -78,6 +78,10 @@ def headroom(outlook: Outlook, experiment: Experiment, config: EvaluationConfig)
         "no": "an adapter is unlikely to help",
         "unsure": "whether an adapter helps cannot be told before training",
     }[likely]
+    change = f"changes it by {gain.difference:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+    found = f"{outlook.best_system.label} {change}"
+    if outlook.best_system.name == "identity":
+        found = "no closed-form map is better"
     return {
         "questions": len(task),
         "bank": len(task.bank),
@@ -93,8 +97,7 @@ def headroom(outlook: Outlook, experiment: Experiment, config: EvaluationConfig)
         "likely": likely,
         "sentence": (
             f"Before training the frozen teacher has MRR@10 {identity:.3f} of at most "
-            f"{ceiling:.3f} on {len(task)} validation questions; {outlook.best_system.label} "
-            f"changes it by {gain.difference:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}): {advice}."
+            f"{ceiling:.3f} on {len(task)} validation questions; {found}: {advice}."
         ),
     }
 

@@ -87,11 +87,13 @@ def test_headroom_says_whether_an_adapter_helps(alike, planted_experiment):
     assert helps["likely"] == "yes"
     assert helps["ceiling"] == 1
     assert helps["copied_share"] == 0
+    assert f"{helps['linear_name']} changes it by +0." in helps["sentence"]
     _, answers = alike
     perfect = experiment_of(answers, answers)
     found = headroom(look_ahead(perfect), perfect, CONFIG)
     assert found["likely"] == "no"
     assert found["identity"] == 1
+    assert "; no closed-form map is better: " in found["sentence"]
 
 
 def test_the_interval_of_the_headroom_is_as_wide_as_the_settings_say(planted_experiment):
