@@ -207,6 +207,9 @@ def load_model(folder: Path | str) -> SavedCube:
     folder = Path(folder)
     if folder.is_file():
         folder = _champion_of(folder)
+    if not folder.is_dir():
+        why = " yet: no version was promoted" if folder.name == "champion" else ""
+        raise ModelError(f"There is no {folder}{why}.")
     missing = [name for name in _FILES if not (folder / name).is_file()]
     if missing:
         raise ModelError(f"{folder} is not a saved cube: {', '.join(missing)} missing.")

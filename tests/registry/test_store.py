@@ -60,6 +60,8 @@ def test_a_full_disk_is_an_error_in_a_sentence(registry, tmp_path):
 
 def test_the_gate_promotes_what_it_let_through_and_every_promotion_is_recorded(registry):
     assert registry.champion() is None
+    with pytest.raises(ModelError, match=r"no .*m/champion yet: no version was promoted\.$"):
+        load_model(registry.folder / "champion")
     registry.promote("v1")
     registry.promote("v1")
     registry.promote("v2")
