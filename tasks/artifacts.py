@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from prefect.artifacts import (
     create_link_artifact,
@@ -17,6 +18,7 @@ from prefect.artifacts import (
 )
 from prefect.context import TaskRunContext
 
+_PORT = 9100  # where reports are served unless CUBE_REPORTS_URL says otherwise
 _UPDATE_SECONDS = 3.0  # between two updates of a bar: each is a request to the server
 
 
@@ -50,16 +52,21 @@ def page_url(path: Path, home: Path) -> str:
 
     Browsers refuse file:// links on an http page, so the folder needs a server: see `serve_hint`.
     """
-    base = os.environ.get("CUBE_REPORTS_URL", "http://127.0.0.1:9100").rstrip("/")
-    return f"{base}/{path.relative_to(home).as_posix()}"
+    return f"{_reports_url()}/{path.relative_to(home).as_posix()}"
+
+
+def _reports_url() -> str:
+    return os.environ.get("CUBE_REPORTS_URL", f"http://127.0.0.1:{_PORT}").rstrip("/")
 
 
 def serve_hint(home: Path) -> str:
     """Return the command that serves reports and pages, in markdown."""
+    address = _reports_url()
+    port = urlsplit(address).port or _PORT
     return (
-        "Links to pages open where the home folder is served, for example with "
-        f"`python -m http.server --bind 127.0.0.1 -d {home.resolve()} 9100`; another address goes "
-        "into `CUBE_REPORTS_URL`."
+        f"Links to pages lead to {address}, where the home folder has to be served, such as by "
+        f"`python -m http.server --bind 127.0.0.1 -d {home.resolve()} {port}`; another address "
+        "goes into `CUBE_REPORTS_URL`."
     )
 
 

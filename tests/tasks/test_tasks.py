@@ -18,7 +18,7 @@ from cube.errors import ConfigError, DataError, GateError
 from cube.registry import Registry
 from cube.runs import Run
 from expectations import ExpectationError
-from tasks.artifacts import page_url
+from tasks.artifacts import page_url, serve_hint
 from tasks.common import forward_logs, may_pass
 from tasks.data import ingest_data
 from tasks.drift import watch_drift
@@ -300,6 +300,9 @@ def test_reports_are_linked_where_runs_are_served(monkeypatch):
     page = home / "runs" / "demo-1" / "report" / "index.html"
     monkeypatch.delenv("CUBE_REPORTS_URL", raising=False)
     assert page_url(page, home) == "http://127.0.0.1:9100/runs/demo-1/report/index.html"
+    assert f"-d {home.resolve()} 9100`" in serve_hint(home)
+    monkeypatch.setenv("CUBE_REPORTS_URL", "http://127.0.0.1:9300")
+    assert f"-d {home.resolve()} 9300`" in serve_hint(home)
     monkeypatch.setenv("CUBE_REPORTS_URL", "https://reports.example/cube/")
     assert page_url(page, home) == "https://reports.example/cube/runs/demo-1/report/index.html"
 
