@@ -43,7 +43,7 @@ def train(
 
 
 def demo(*, overrides: Overrides = None) -> int:
-    """Run the core pipeline on the data the package ships."""
+    """Run the core pipeline on the data the package ships. Exit code 1 if the gate says no."""
     from cube.config import load_config
 
     return _run_pipeline(load_config(None, overrides))
