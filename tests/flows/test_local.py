@@ -68,10 +68,13 @@ def test_a_run_told_to_stop_leaves_a_sentence_and_no_process(tmp_path, when, cod
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     home = tmp_path / "home"
-    wait_for(when, lambda: any(home.rglob(when)), every_seconds=0.05)
-    started = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
-    _, errors = process.communicate(timeout=120)
+    try:
+        wait_for(when, lambda: any(home.rglob(when)), seconds=600, every_seconds=0.05)
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        _, errors = process.communicate(timeout=120)
+    finally:
+        process.kill()  # what does not stop is not left to train for hours
     assert process.returncode == code, errors
     assert "Traceback" not in errors
     assert psutil.wait_procs(started, timeout=30)[1] == []
