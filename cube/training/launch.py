@@ -7,6 +7,7 @@ checkpoint. On several machines, start `torchrun … -m cube.cli train` on each:
 import os
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -16,6 +17,9 @@ from cube.devices import usable_device
 from cube.errors import ConfigError, ModelError, TrainingInterruptedError
 
 _RESTARTS = 3
+# Of joining and of every exchange: who does not answer by then is started again, with all others.
+# On a busy machine gloo can lose a connection while processes join, and waits for it half an hour.
+TIMEOUT = timedelta(minutes=5)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -78,7 +82,7 @@ def _join_group(device: str, work: Callable[..., None], *arguments: Any) -> None
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     else:
         torch.set_num_threads(max(1, torch.get_num_threads() // count))
-    distributed.init_process_group("nccl" if on_gpus else "gloo")
+    distributed.init_process_group("nccl" if on_gpus else "gloo", timeout=TIMEOUT)
     try:
         work(*arguments)
     finally:

@@ -3,18 +3,22 @@
 import json
 import os
 import signal
+import socket
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import distributed
 
 from cube.config import CoreConfig
 from cube.devices import usable_device
 from cube.errors import ConfigError, ModelError
 from cube.lattice.core import Cube
+from cube.training import launch
 from cube.training.batches import Batches
 from cube.training.curriculum import StageProgress, plan_step
 from cube.training.launch import run_in_processes
@@ -111,6 +115,19 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     count = torch.cuda.device_count() + 1
     with pytest.raises(ConfigError, match=f"processes is {count}, .* has {count - 1}"):
         run_in_processes(count, "cuda", print)
+
+
+def test_a_process_does_not_wait_for_ever_for_another_that_never_comes(monkeypatch):
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    group = {"RANK": 0, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    for name, value in {**group, "LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 2}.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(launch, "TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    with pytest.raises(distributed.DistError, match=r"[Tt]imed out"):
+        launch._join_group("cpu", print)
 
 
 @pytest.mark.slow
