@@ -12,6 +12,7 @@ from cube import storage
 from cube.config import CoreConfig, TrainingConfig
 from cube.errors import ModelError
 from cube.lattice.core import Cube
+from cube.locks import locked
 from cube.runs import Run
 from cube.training.checkpoint import Checkpoints
 from cube.training.curriculum import StageProgress
@@ -31,9 +32,20 @@ def settings_of(run: Run) -> tuple[CoreConfig, TrainingConfig]:
     """Return the settings of a run, with what they leave open chosen, once."""
     core, training = run.config.core, run.config.training
     if (known := run.read(TRIALS)) is None:
-        known = [asdict(trial) for trial in run_trials(core, training, run.experiment.training_set)]
-        run.write(TRIALS, known)
+        with locked(run.folder / ".trials.lock"):
+            known = run.read(TRIALS) or _try_what_is_open(run)
     return with_trials(core, training, [Trial(**trial) for trial in known])
+
+
+def _try_what_is_open(run: Run) -> list[dict[str, Any]]:
+    """Run the trials, on from where they were stopped, and keep what they found alone."""
+    begun = run.folder / "trials"
+    core, training = run.config.core, run.config.training
+    found = run_trials(core, training, run.experiment.training_set, begun)
+    known = [asdict(trial) for trial in found]
+    run.write(TRIALS, known)
+    shutil.rmtree(begun, ignore_errors=True)
+    return known
 
 
 def steps_taken(run: Run, training: TrainingConfig, core: CoreConfig) -> int:

@@ -9,7 +9,8 @@ import pytest
 from cube import steps
 from cube.cli import main
 from cube.config import dump_config
-from cube.runs import read_metrics
+from cube.runs import Run, read_metrics
+from cube.training.in_run import settings_of
 from cube.training.trainer import Trainer
 
 
@@ -65,6 +66,27 @@ def test_a_stopped_command_leaves_with_75_and_goes_on(
     assert "forward and backward" in capsys.readouterr().out
     assert json.loads((run / "training.json").read_text())["steps"] == 20
     assert run_of(small_config) == run
+
+
+def test_a_command_that_is_stopped_in_its_trials_keeps_them(settings, small_config, monkeypatch):
+    monkeypatch.setattr("cube.training.trials.MIN_QUESTIONS", 1)
+    step, taken = Trainer._step, []
+
+    def stopping(self, plan):
+        taken.append(plan)
+        if len(taken) == 15:  # in the second trial's training
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, plan)
+
+    monkeypatch.setattr(Trainer, "_step", stopping)
+    assert call("train", "--config", settings) == 75
+    run = Run(run_of(small_config))
+    assert run.read("trials.json") is None
+
+    settings_of(run)
+    assert len(taken) == 4 * 10
+    assert len(run.read("trials.json")) == 3
+    assert not (run.folder / "trials").exists()
 
 
 def test_what_differs_is_named_and_more_steps_are_another_run(settings, small_config, capsys):

@@ -7,11 +7,13 @@ lie far from their questions, hard negatives where what the teacher ranks first 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
+from cube import storage
 from cube.config import CoreConfig, TrainingConfig
 from cube.training.dataset import TrainingSet
 from cube.training.trainer import Trainer
@@ -56,7 +58,9 @@ class Trial:
     measure: Literal["MRR@10", "restored cosine"] = "MRR@10"
 
 
-def run_trials(core: CoreConfig, training: TrainingConfig, data: TrainingSet) -> list[Trial]:
+def run_trials(
+    core: CoreConfig, training: TrainingConfig, data: TrainingSet, folder: Path | None = None
+) -> list[Trial]:
     """Try what the settings leave open, each beside what was taken before it.
 
     Two trainings of the first stage that answers, without memory and whitening, are equal but for
@@ -69,17 +73,21 @@ def run_trials(core: CoreConfig, training: TrainingConfig, data: TrainingSet) ->
         core: `hub` is tried if it is "auto" and the rule is planes.
         training: `hard_negatives` are tried if they are "auto" and mining them takes seconds.
         data: to train and to validate on; with fewer than 100 questions there is no trial.
+        folder: of the trainings' checkpoints, from which trials that were stopped go on.
+
+    Raises:
+        TrainingInterruptedError: with a folder, after SIGTERM or SIGINT in a training.
     """
     if len(data.validation if training.answers else data.validation_texts) < MIN_QUESTIONS:
         return []
     measure = "MRR@10" if training.answers else "restored cosine"
     trials: list[Trial] = []
     candidates = _candidates(core, training, data)
-    scores = _scores(*with_trials(core, training, trials), data) if candidates else None
+    scores = _scores(*with_trials(core, training, trials), data, folder) if candidates else None
     for candidate in candidates:
         setting, value = candidate.setting, candidate.value
         wanted = Trial(setting, value, 0.0, 0.0, taken=True)
-        changed = _scores(*with_trials(core, training, [*trials, wanted]), data)
+        changed = _scores(*with_trials(core, training, [*trials, wanted]), data, folder)
         gains = changed - scores
         gain, error = float(gains.mean()), standard_error(gains)
         trial = Trial(setting, value, gain, error, gain > candidate.errors * error, measure)
@@ -121,7 +129,7 @@ def can_be_mined(data: TrainingSet) -> bool:
 
 
 def _scores(
-    core: CoreConfig, training: TrainingConfig, data: TrainingSet
+    core: CoreConfig, training: TrainingConfig, data: TrainingSet, folder: Path | None
 ) -> Float[np.ndarray, " scored"]:
     """Return the reciprocal rank of every validation question after a training.
 
@@ -130,7 +138,10 @@ def _scores(
     stages = training.dialogue_alone().stages
     stage = next(stage for stage in stages if stage.answers or not training.answers)
     alone = core.model_copy(update={"memory_pairs": 0, "whitening": False})
-    trainer = Trainer(training.model_copy(update={"stages": [stage]}), alone, data)
+    settings = training.model_copy(update={"stages": [stage]})
+    if folder is not None:
+        folder /= storage.digest_of([settings.identity(), alone.model_dump(mode="json")])
+    trainer = Trainer(settings, alone, data, folder)
     cube, _ = trainer.train()
     validation = trainer.validation
     if not training.answers:

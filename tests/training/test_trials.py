@@ -1,10 +1,14 @@
 """Trials take what gains on validation: a hub where the map bends, none where answers are near."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
 from cube.config import CoreConfig, TrainingConfig, parse_config
 from cube.data.splits import Split
+from cube.errors import TrainingInterruptedError
 from cube.training import trials as trials_module
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.trials import run_trials, with_trials
@@ -71,7 +75,7 @@ def test_what_is_taken_gains_by_enough_standard_errors(training, monkeypatch, er
     """Hard negatives by one, a large hub by two, a small one by none; each with those before."""
     tried = []
 
-    def ranks(core, training, _):
+    def ranks(core, training, *_):
         tried.append((training.hard_negatives, core.hub))
         noise = np.resize([1.0, -1.0], 100)  # of which the error of the mean is about a tenth
         steps = (training.hard_negatives > 0) + core.hub / SMALL - (core.hub == LARGE) * 3
@@ -128,12 +132,31 @@ def test_trials_train_one_stage_without_memory_and_whitening(training, monkeypat
     seen = set()
 
     class Watched(trials_module.Trainer):
-        def __init__(self, settings, core, data):
+        def __init__(self, settings, core, data, folder):
             stages = tuple(stage.name for stage in settings.stages)
             seen.add((core.memory_pairs, core.whitening, stages))
-            super().__init__(settings, core, data)
+            super().__init__(settings, core, data, folder)
 
     monkeypatch.setattr(trials_module, "Trainer", Watched)
     short = [stage.model_copy(update={"max_steps": 1}) for stage in training.stages]
     run_trials(CoreConfig(), training.model_copy(update={"stages": short}), data_of(bent=False))
     assert seen == {(0, False, ("dialogue",))}
+
+
+def test_trials_that_were_stopped_go_on_to_the_same(training, tmp_path, monkeypatch):
+    stages = [stage.model_copy(update={"max_steps": 20}) for stage in training.stages]
+    short = training.model_copy(update={"stages": stages})
+    data, step, taken = data_of(bent=True), trials_module.Trainer._step, []
+
+    def counted(trainer, plan):
+        taken.append(plan.step)
+        if len(taken) == 50:  # in the third of four trainings
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(trainer, plan)
+
+    undisturbed = run_trials(CoreConfig(), short, data)
+    monkeypatch.setattr(trials_module.Trainer, "_step", counted)
+    with pytest.raises(TrainingInterruptedError):
+        run_trials(CoreConfig(), short, data, tmp_path)
+    assert run_trials(CoreConfig(), short, data, tmp_path) == undisturbed
+    assert len(taken) == 80
