@@ -208,7 +208,9 @@ class TrainingConfig(Section):
     dropped_dimensions: Share = Field(
         default=0.1, description="share of dimensions zeroed in the noise"
     )
-    validate_every: int = Field(default=20, ge=1, description="steps between validations")
+    validate_every: int = Field(
+        default=20, ge=1, description="steps between validations; a shorter stage ends with one"
+    )
     checkpoint_seconds: float = Field(
         default=30, gt=0, description="longest time between two checkpoints"
     )

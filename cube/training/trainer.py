@@ -141,13 +141,15 @@ class Trainer:
         with self._batches.running():
             while state.progress.stage < len(self.config.stages):
                 stage = self.config.stages[state.progress.stage]
-                if reason := state.progress.finished(stage, stage.budget(self.epoch_steps)):
+                budget = stage.budget(self.epoch_steps)
+                if reason := state.progress.finished(stage, budget):
                     self._end_stage(stage, reason)
                     self._save()
                     continue
                 plan = self._plan()
                 taken = self._step(plan)
-                if taken and state.progress.step % self.config.validate_every == 0:
+                # What no validation looks at is not kept: a short stage has one, at its end.
+                if taken and state.progress.step % min(self.config.validate_every, budget) == 0:
                     self._validate("validation", plan)
                 if time.monotonic() - saved_at > self.config.checkpoint_seconds:
                     self._save()
@@ -236,7 +238,8 @@ class Trainer:
         stage = None if plan is None else self.config.stages[plan.stage]
         if stage is not None:
             state.progress.validated(scores[stage.stopping_metric], stage, self.config.plateau)
-        recent = state.losses[-self.config.validate_every :]
+        since = min(self.config.validate_every, state.progress.step)
+        recent = state.losses[len(state.losses) - since :]
         self._record(
             {
                 "event": kind,

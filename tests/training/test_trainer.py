@@ -93,6 +93,19 @@ def test_the_best_weights_are_returned_not_the_last(data):
     assert Validation(data, config()).score(kept)[0] == result.best_validation_mrr
 
 
+def test_a_stage_shorter_than_the_time_between_validations_is_validated_at_its_end(data):
+    stages = [
+        {"name": "autoencoder", "mode": "autoencoder", "max_steps": 4},
+        {"name": "dialogue", "mode": "dialogue", "max_steps": 8, "learning_rate": 1e-2},
+    ]
+    trainer = Trainer(config(stages=stages), CoreConfig(), data)
+    _, result = trainer.train()
+    _, restored, answered = (e for e in trainer.state.history if "loss" in e)
+    assert (restored["step"], answered["step"]) == (4, 12)
+    assert answered["loss"] == pytest.approx(np.mean(trainer.state.losses[4:]))  # its own alone
+    assert result.best_step == 12
+
+
 def test_equal_seeds_equal_bits_and_other_seeds_other_bits(data):
     first, second, other = (
         weights_of(Trainer(config(seed=seed), CoreConfig(), data).train()[0]) for seed in (1, 1, 2)
