@@ -1,7 +1,7 @@
 """Starting the processes of a training, with torchrun's own agent: `training.processes`.
 
 gloo on CPUs, NCCL on GPUs. When a process dies, all are started again and go on from the last
-checkpoint. On several machines, start `torchrun … -m cube.cli train` on each: the same code runs.
+checkpoint.
 """
 
 import os
