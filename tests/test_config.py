@@ -31,6 +31,7 @@ def test_nightly_file_loads():
         ({"trainig": {}}, ["'trainig'", "did you mean 'training'"]),
         ({"training": {"sed": 1}}, ["'training.sed'", "did you mean 'seed'"]),
         ({"training": {"seed": "x"}}, ["training.seed = 'x'", "integer"]),
+        ({"training": {"seed": 2**64}}, ["training.seed = 18446744073709551616", "less than"]),
         ({"training": {"temperature": 0}}, ["training.temperature = 0", "greater than 0"]),
         ({"training": {"stages": [{"name": "a", "mode": "dialog"}]}}, ["stages.0.mode", "'mixed'"]),
         ({"training": {"stages": []}}, ["training.stages"]),

@@ -149,7 +149,7 @@ class DivergenceConfig(Section):
 class TrainingConfig(Section):
     """The curriculum and the optimiser."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     batch_size: int = Field(default=1024, ge=2, le=65_536)
     temperature: float = Field(default=0.05, gt=0, le=10)
     cosine_weight: float = Field(default=0.2, ge=0, le=100)
