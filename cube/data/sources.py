@@ -42,7 +42,8 @@ class SourceFile:
 
     Attributes:
         path: where it is.
-        label: how manifest and quarantine name it: its name, or its path inside the given folder.
+        label: how manifest and quarantine name it: its name, or its path inside the given folder,
+            with more folders where another has the same (`told_apart`).
         format: one of the values of `FORMATS`, or `arrow`.
         compression: `gzip`, `zstd` or None.
     """
