@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 _HELD_OUT_SHARE = 0.08  # of answers and again of wordings, for validation and verdict each
 _HELD_OUT_PAIRS = 1_000  # enough for a narrow interval; the rest is better trained on
+_SHORT = 0.3  # of questions: far less is learned from them than from those of length 1
 
 
 def _check_pair(queries: np.ndarray, answers: np.ndarray) -> None:
@@ -63,6 +64,15 @@ def _experiment(
     splits = assign_splits(groups, asked.keys, no_dialogue, _shares(len(queries)))
     slices = slice_pairs(given.number, no_dialogue, splits, max_pairs)
     return Experiment(vectors, asked.number, given.number, splits, slices)
+
+
+def _warn_of_short(questions: np.ndarray) -> None:
+    length = float(np.median(np.linalg.norm(questions, axis=1)))
+    if length < _SHORT:
+        logger.warning(
+            "questions are of length %.2g: make queries and answers length 1, more is learned then",
+            length,
+        )
 
 
 def _shares(num_pairs: int) -> SplitConfig:
@@ -109,6 +119,7 @@ def fit_vectors(
             )
         check_leaks(find_leaks(experiment), config.evaluation.max_leaked_share)
         data = experiment.training_set
+        _warn_of_short(data.gather(data.questions[:1_000]))
         trials = run_trials(config.core, config.training, data)
         core, training = with_trials(config.core, config.training, trials)
         cube, result = Trainer(training, core, data, on_event=on_event).train()

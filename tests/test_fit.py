@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import signal
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -44,6 +45,15 @@ def test_a_fit_that_is_told_to_stop_leaves_nothing_behind(tmp_path, files, monke
     before = sorted(tmp_path.iterdir())
     assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 128 + signal.SIGTERM
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(("length", "warned"), [(1.0, False), (0.01, True)])
+def test_short_vectors_are_a_warning(tmp_path, planted, caplog, monkeypatch, length, warned):
+    unit = (matrix / np.linalg.norm(matrix, axis=1, keepdims=True) for matrix in planted)
+    monkeypatch.setattr("cube.fit.run_trials", Mock(side_effect=InterruptedError))
+    with pytest.raises(InterruptedError):
+        fit_vectors(*(matrix * length for matrix in unit), tmp_path / "out", load_config(None, []))
+    assert ("questions are of length 0.01" in caplog.text) is warned
 
 
 def test_fit_apply_evaluate(tmp_path, planted, files, capsys):

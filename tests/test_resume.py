@@ -10,8 +10,8 @@ from cube import steps
 from cube.cli import main
 from cube.config import dump_config
 from cube.runs import Run, read_metrics
-from cube.training.in_run import settings_of
 from cube.training.trainer import Trainer
+from cube.trainings import settings_of
 
 
 @pytest.fixture

@@ -36,14 +36,17 @@ class Candidates:
         hard = 0 if config.hard_negatives == "auto" else config.hard_negatives
         self._bank = np.unique(data.answers)
         self.centre = self._mean() if config.centred_cosine_weight else None
-        self._known = _known(data) if config.extra_candidates or hard else None
+        pairs = data.questions, data.answers
+        self._known = _known(*pairs) if config.extra_candidates or hard else None
+        self._shared = _shared(*pairs)
         self._mined = _mine(data, hard) if hard else None
 
     def of(
         self, questions: Int[np.ndarray, " batch"], answers: Int[np.ndarray, " batch"], step: int
     ) -> tuple[Int[np.ndarray, " candidates"], Int[Tensor, "2 n"]]:
         """Return rows of all candidates, `answers` first, and the false negatives among them."""
-        same = same_answers(questions, answers)
+        known = torch.from_numpy(_right_for_others(self._shared, questions, answers))
+        same = torch.cat([same_answers(questions, answers), known], dim=1)
         if self._known is None:
             return answers, same
         more = np.setdiff1d(np.union1d(self._drawn(step), self._hard(questions)), answers)
@@ -72,10 +75,34 @@ class Candidates:
         return found[found >= 0]
 
 
-def _known(data: TrainingSet) -> Known:
-    """Return the question rows of all pairs in order, and the answers beside them."""
-    order = np.lexsort((data.answers, data.questions))
-    return data.questions[order], data.answers[order]
+def _known(questions: Int[np.ndarray, " pairs"], answers: Int[np.ndarray, " pairs"]) -> Known:
+    """Return the question rows of pairs in order, and the answers beside them."""
+    order = np.lexsort((answers, questions))
+    return questions[order], answers[order]
+
+
+def _shared(questions: Int[np.ndarray, " pairs"], answers: Int[np.ndarray, " pairs"]) -> Known:
+    """Return the pairs of questions that have several answers, one of them not for them alone.
+
+    Another question may bring such an answer into a batch. Most data has few such questions.
+    """
+    several = np.bincount(questions)[questions] > 1
+    several &= np.bincount(answers)[answers] > 1
+    kept = np.isin(questions, questions[several])
+    return _known(questions[kept], answers[kept])
+
+
+def _right_for_others(
+    known: Known, questions: Int[np.ndarray, " batch"], answers: Int[np.ndarray, " batch"]
+) -> Int[np.ndarray, "2 n"]:
+    """Return the pairs (i, j), i != j, where a training pair gives answer j to question i."""
+    if not len(known[0]):
+        return np.zeros((2, 0), np.int64)
+    order, there = np.argsort(answers, kind="stable"), np.unique(answers)
+    asked, given = _right(known, questions, there)
+    at, places = _right((answers[order], order), there[given], np.arange(len(answers)))
+    others = asked[at] != places
+    return np.stack([asked[at][others], places[others]])
 
 
 def _right(known: Known, questions: np.ndarray, answers: np.ndarray) -> Int[np.ndarray, "2 n"]:
@@ -101,7 +128,8 @@ def _mine(
 
     Once for all trainings on one set: trials, the cube itself, further seeds and rivals.
     """
-    known, asked, bank_rows = _known(data), np.unique(data.questions), np.unique(data.answers)
+    known = _known(data.questions, data.answers)
+    asked, bank_rows = np.unique(data.questions), np.unique(data.answers)
     normalize = torch.nn.functional.normalize
     bank = normalize(torch.from_numpy(data.gather(bank_rows)), dim=-1)
     mined = np.full((len(asked), count), -1, np.int64)

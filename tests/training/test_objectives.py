@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, normalize
 
 from cube.config import CoreConfig, TrainingConfig, parse_config
@@ -202,8 +204,24 @@ def test_candidates_and_false_negatives_equal_plain_loops(data, changes):
     else:
         assert len(more - hard) <= changes.get("extra_candidates", 0)
     for i, question in enumerate(questions):
-        for j in range(10, len(rows)):
-            assert ((i, j) in false_negatives) == (rows[j] in right[question])
+        for j in range(len(rows)):
+            assert ((i, j) in false_negatives) == (i != j and rows[j] in right[question])
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(6, 9)), min_size=1, max_size=20))
+def test_an_answer_that_another_question_brings_may_be_right_for_this_one_as_well(pairs):
+    questions, answers = np.array(pairs).T
+    vectors = np.random.default_rng(0).normal(size=(10, 8)).astype(np.float32)
+    splits = np.full(len(pairs), Split.TRAIN, np.int8)
+    candidates = Candidates(make_training_set(vectors, questions, answers, splits), config())
+    rows, false_negatives = candidates.of(questions, answers, step=0)
+    assert np.array_equal(rows, answers)
+    expected = {
+        (i, j)
+        for i, j in np.ndindex(len(pairs), len(pairs))
+        if i != j and ((questions[i], answers[j]) in set(pairs))
+    }
+    assert listed(false_negatives) == expected
 
 
 def test_drawn_candidates_are_a_function_of_seed_and_step(data):

@@ -25,6 +25,7 @@ _READERS: dict[str, Callable[[Path, str | None], np.ndarray]] = {
 }
 _BLOCK_ROWS = 16_384
 _SHOWN = 5
+_NOTHING = 1e-24  # of squares: what is shorter than 1e-12 is not brought to length 1
 
 
 def read_vectors(path: Path | str) -> np.ndarray:
@@ -82,7 +83,7 @@ def check_matrix(matrix: np.ndarray, where: str) -> None:
         _refuse(where, start + endless, "hold NaN, infinity or what float32 cannot hold")
         _refuse(
             where,
-            start + np.flatnonzero(squares == 0),
+            start + np.flatnonzero(squares < _NOTHING),
             "are all zeros, or too near to tell",
         )
 
