@@ -92,24 +92,33 @@ def atomic_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
     _sweep(folder)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     temporary.chmod(0o755)
+    unlocked = temporary / f"{_OWNER}.unlocked"
     try:
-        with (temporary / _OWNER).open("wb") as owner:
+        with unlocked.open("wb") as owner:
+            # Named once it is locked, and locked until the folder has its place: whoever else
+            # makes the same folder takes a lock that nobody holds for one of a killed process.
             fcntl.flock(owner, fcntl.LOCK_EX)
+            unlocked.rename(temporary / _OWNER)
             yield temporary
+            for path in temporary.rglob("*"):
+                sync(path)
             (temporary / _OWNER).unlink()
-        for path in (*temporary.rglob("*"), temporary):
-            sync(path)
-        if replace and folder.exists():
-            _replace(folder, temporary)
-        else:
-            try:
-                temporary.rename(folder)
-            except OSError:
-                if not folder.is_dir():
-                    raise
+            sync(temporary)
+            _place(temporary, folder, replace)
         sync(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _place(new: Path, folder: Path, replace: bool) -> None:
+    if replace and folder.exists():
+        _replace(folder, new)
+        return
+    try:
+        new.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
 
 
 def _sweep(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Files are there whole or not at all."""
 
+import contextlib
+import fcntl
 import os
 from pathlib import Path
 
@@ -56,6 +58,31 @@ def test_what_a_killed_process_left_is_removed_and_what_is_in_use_is_not(tmp_pat
         (second / "a").write_text("x")
     assert sorted(p.name for p in tmp_path.iterdir()) == [".out [1].other", "out [1]"]
     assert [p.name for p in out.iterdir()] == ["a"]
+
+
+def test_a_folder_in_the_making_is_left_alone_at_every_moment(tmp_path, monkeypatch):
+    out, begun = tmp_path / "out", []
+
+    def with_another_before(name):
+        call = getattr(os if name == "fsync" else fcntl, name)
+
+        def called(*arguments):
+            if len(begun) % 2 == 0:  # not while the other begins
+                begun.append(name)
+                with contextlib.suppress(RuntimeError), storage.atomic_folder(out):
+                    raise RuntimeError("stop")
+                begun.append(name)
+            return call(*arguments)
+
+        return called
+
+    monkeypatch.setattr(fcntl, "flock", with_another_before("flock"))
+    monkeypatch.setattr(os, "fsync", with_another_before("fsync"))
+    with storage.atomic_folder(out) as temporary:
+        (temporary / "a").write_text("x")
+        (temporary / "b").write_text("y")
+    assert {"flock", "fsync"} <= set(begun)
+    assert sorted(path.name for path in out.iterdir()) == ["a", "b"]
 
 
 def test_a_folder_someone_else_finished_first_is_kept(tmp_path):
