@@ -111,13 +111,17 @@ def told_apart(files: list[SourceFile]) -> list[SourceFile]:
     for file in files:
         paths.setdefault(file.label, set()).add(file.path.absolute().parts)
 
+    depths: dict[str, int] = {}
+    for label, alike in paths.items():
+        if len(alike) > 1:
+            depths[label] = label.count("/") + 1
+            while len({parts[-depths[label] :] for parts in alike}) < len(alike):
+                depths[label] += 1
+
     def label_of(file: SourceFile) -> str:
-        alike, depth = paths[file.label], file.label.count("/") + 1
-        if len(alike) == 1:
+        if file.label not in depths:
             return file.label
-        while len({parts[-depth:] for parts in alike}) < len(alike):
-            depth += 1
-        return _readable("/".join(file.path.absolute().parts[-depth:]))
+        return _readable("/".join(file.path.absolute().parts[-depths[file.label] :]))
 
     return [replace(file, label=label_of(file)) for file in files]
 
