@@ -75,8 +75,12 @@ class Corpus:
 
     @cached_property
     def answer_wordings(self) -> np.ndarray:
-        """Key of every pair's answer that near-identical ones share, shape (pairs,)."""
-        return self._numbers("answer_wording")
+        """Key of every pair's answer that near-identical ones share, shape (pairs,).
+
+        A corpus of format 4 or older, which a champion may have been trained on, has its row alone.
+        """
+        columns = pq.read_schema(self.folder / "pairs.parquet").names
+        return self._numbers("answer_wording" if "answer_wording" in columns else "answer")
 
     @cached_property
     def is_dialogue(self) -> np.ndarray:

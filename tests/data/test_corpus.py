@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from cube.config import DataConfig, SplitConfig
@@ -139,6 +140,13 @@ def test_answers_of_the_same_words_are_one_answer_to_the_splits(tmp_path):
         assert len(slices["new_wordings"]) and len(slices["unseen_answers"])
         assert np.isin(number[slices["new_wordings"]], trained).all()
         assert not np.isin(number[slices["unseen_answers"]], trained).any()
+
+
+def test_a_corpus_of_an_older_format_knows_an_answer_by_its_row(tmp_path):
+    corpus = build(tmp_path, PAIRS)
+    file = corpus.folder / "pairs.parquet"
+    pq.write_table(pq.read_table(file).drop_columns("answer_wording"), file)
+    assert corpus.answer_wordings.tolist() == corpus.answers.tolist()
 
 
 def test_the_shipped_data_keeps_its_promises(tmp_path):
