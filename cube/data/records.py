@@ -152,7 +152,8 @@ class RecordParser:
             raise RowError(
                 "turns must be a list of at least two; rows of a dialogue stand together"
             )
-        turns = self._spoken(tuple(self._turn(i, value) for i, value in enumerate(values)))
+        said = (self._turn(i, value) for i, value in enumerate(values))
+        turns = tuple(turn for turn in said if turn is not None)
         dialogue_id = _identity(fields.get("dialogue_id", fields.get("id")))
         if dialogue_id is not None:
             return Dialogue(dialogue_id, turns, source, dialogue_id)
@@ -160,15 +161,8 @@ class RecordParser:
         words = "\0".join(turn.text for turn in turns).encode()
         return Dialogue(hashlib.sha256(words).hexdigest()[:16], turns, source)
 
-    def _spoken(self, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-        """Return the turns without the prompt of a chat, which nobody who asks will say."""
-        answering, first = self._config.answer_speakers, turns[0].speaker
-        if not answering or first in answering or first.casefold() not in _PROMPTING:
-            return turns
-        self.removed["system prompts of dialogues"] += 1
-        return turns[1:]
-
-    def _turn(self, i: int, value: Any) -> Turn:
+    def _turn(self, i: int, value: Any) -> Turn | None:
+        """Return a turn, or None for the prompt of a chat, which nobody who asks will say."""
         if isinstance(value, str):  # bare texts: two people taking turns, the asking one first
             return Turn(("user", "assistant")[i % 2], self._clean(value, f"text of turn {i}"))
         if not isinstance(value, dict):
@@ -177,10 +171,17 @@ class RecordParser:
         speaker = named.get("speaker")
         if not isinstance(speaker, str) or not speaker.strip():
             raise RowError(f"turn {i} needs a speaker and a text")
-        text = next((value[name] for name in TURN_TEXT if name in value), None)
         speaker = self._clean(speaker, f"speaker of turn {i}")
         role = self._speakers.get(speaker.casefold(), speaker)
+        if i == 0 and self._is_prompt(role):
+            self.removed["system prompts of dialogues"] += 1
+            return None
+        text = next((value[name] for name in TURN_TEXT if name in value), None)
         return Turn(role, self._clean(text, f"text of turn {i}"))
+
+    def _is_prompt(self, speaker: str) -> bool:
+        answering = self._config.answer_speakers
+        return bool(answering) and speaker not in answering and speaker.casefold() in _PROMPTING
 
 
 def _with_input(fields: dict[str, Any]) -> Any:

@@ -82,3 +82,15 @@ def test_the_prompt_of_a_chat_is_no_turn(role):
         kept = RecordParser(DataConfig(**settings)).parse({"messages": messages}, "file")
         assert isinstance(kept, Dialogue)
         assert len(kept.turns) == 4
+
+
+@pytest.mark.parametrize("prompt", ["", None, "long " * 9_000, "NUL \0"])
+def test_a_prompt_that_is_no_turn_costs_no_chat(prompt):
+    messages = [
+        {"role": "system", "content": prompt},
+        {"role": "user", "content": "a?"},
+        {"role": "assistant", "content": "b"},
+    ]
+    assert parse({"messages": messages}) == parse({"messages": messages[1:]})
+    with pytest.raises(RowError, match="text of turn 1"):
+        parse({"messages": [messages[1], messages[0], messages[2]]})
