@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -97,7 +97,8 @@ def atomic_folder(folder: Path, replace: bool = False) -> Iterator[Path]:
         with unlocked.open("wb") as owner:
             # Named once it is locked, and locked until the folder has its place: whoever else
             # makes the same folder takes a lock that nobody holds for one of a killed process.
-            fcntl.flock(owner, fcntl.LOCK_EX)
+            with suppress(OSError):  # a file system without locks, where nothing is swept either
+                fcntl.flock(owner, fcntl.LOCK_EX)
             unlocked.rename(temporary / _OWNER)
             yield temporary
             for path in temporary.rglob("*"):

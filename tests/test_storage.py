@@ -1,6 +1,7 @@
 """Files are there whole or not at all."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -83,6 +84,16 @@ def test_a_folder_in_the_making_is_left_alone_at_every_moment(tmp_path, monkeypa
         (temporary / "b").write_text("y")
     assert {"flock", "fsync"} <= set(begun)
     assert sorted(path.name for path in out.iterdir()) == ["a", "b"]
+
+
+def test_a_folder_is_made_where_files_have_no_locks(tmp_path, monkeypatch):
+    def no_locks(*arguments):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with storage.atomic_folder(tmp_path / "out"), storage.atomic_folder(tmp_path / "out") as second:
+        (second / "a").write_text("x")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
 
 
 def test_a_folder_someone_else_finished_first_is_kept(tmp_path):
