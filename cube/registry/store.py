@@ -123,7 +123,7 @@ class Registry:
             if known["files"] != _digests(model):
                 raise ModelError(
                     f"{folder} holds another model than {model}, which was trained anew since: "
-                    "remove the version if nobody needs it, or train with another seed."
+                    "train with another seed, or remove the version if it neither serves nor will."
                 )
             storage.write_json(record, {**known, "judgement": judgement})
         return folder
