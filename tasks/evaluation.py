@@ -132,7 +132,7 @@ def _verdict(run_id: str, values: dict[str, Any], table: list[dict[str, Any]]) -
     verdict = values["verdict"]
     columns = [name for name in table[0] if name != "parameters"]
     lines = [
-        f"# {'Promote' if verdict['promote'] else 'Do not promote'}: {run_id}",
+        f"# The gate says {'yes' if verdict['promote'] else 'no'}: {run_id}",
         "",
         verdict["sentence"],
         *(f"\n**Warning.** {warning}" for warning in verdict["warnings"]),
