@@ -12,14 +12,13 @@ from typing import Any
 
 import torch
 from torch import distributed
+from torch.distributed.rendezvous import rendezvous
 
 from cube.devices import usable_device
 from cube.errors import ConfigError, ModelError, TrainingInterruptedError
 
 _RESTARTS = 3
-# Of joining and of every exchange: who does not answer by then is started again, with all others.
-# On a busy machine gloo can lose a connection while processes join, and waits for it half an hour.
-TIMEOUT = timedelta(minutes=5)
+TIMEOUT = timedelta(minutes=5)  # of an exchange: after it all are started again
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -82,7 +81,13 @@ def _join_group(device: str, work: Callable[..., None], *arguments: Any) -> None
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     else:
         torch.set_num_threads(max(1, torch.get_num_threads() // count))
-    distributed.init_process_group("nccl" if on_gpus else "gloo", timeout=TIMEOUT)
+    store, rank, size = next(rendezvous("env://", timeout=TIMEOUT))
+    # The agent keeps one store: a process started again would read where one that died listened.
+    store = distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+    backend = "nccl" if on_gpus else "gloo"
+    distributed.init_process_group(
+        backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT
+    )
     try:
         work(*arguments)
     finally:
