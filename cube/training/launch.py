@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import distributed
+from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from cube.devices import usable_device
@@ -83,7 +84,7 @@ def _join_group(device: str, work: Callable[..., None], *arguments: Any) -> None
         torch.set_num_threads(max(1, torch.get_num_threads() // count))
     store, rank, size = next(rendezvous("env://", timeout=TIMEOUT))
     # The agent keeps one store: a process started again would read where one that died listened.
-    store = distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+    store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
     backend = "nccl" if on_gpus else "gloo"
     distributed.init_process_group(
         backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT
