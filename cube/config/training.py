@@ -209,7 +209,7 @@ class TrainingConfig(Section):
         default=0.1, description="share of dimensions zeroed in the noise"
     )
     validate_every: int = Field(
-        default=20, ge=1, description="steps between validations; a shorter stage ends with one"
+        default=20, ge=1, description="steps between validations; the last step of a stage has one"
     )
     checkpoint_seconds: float = Field(
         default=30, gt=0, description="longest time between two checkpoints"

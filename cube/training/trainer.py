@@ -148,8 +148,9 @@ class Trainer:
                     continue
                 plan = self._plan()
                 taken = self._step(plan)
-                # What no validation looks at is not kept: a short stage has one, at its end.
-                if taken and state.progress.step % min(self.config.validate_every, budget) == 0:
+                # What no validation looks at is not kept: every stage has one at its end.
+                step = state.progress.step
+                if taken and (step % self.config.validate_every == 0 or step == budget):
                     self._validate("validation", plan)
                 if time.monotonic() - saved_at > self.config.checkpoint_seconds:
                     self._save()

@@ -93,17 +93,18 @@ def test_the_best_weights_are_returned_not_the_last(data):
     assert Validation(data, config()).score(kept)[0] == result.best_validation_mrr
 
 
-def test_a_stage_shorter_than_the_time_between_validations_is_validated_at_its_end(data):
+def test_a_stage_is_validated_at_its_end_however_many_steps_it_has(data):
     stages = [
         {"name": "autoencoder", "mode": "autoencoder", "max_steps": 4},
-        {"name": "dialogue", "mode": "dialogue", "max_steps": 8, "learning_rate": 1e-2},
+        {"name": "dialogue", "mode": "dialogue", "max_steps": 18, "learning_rate": 1e-2},
     ]
     trainer = Trainer(config(stages=stages), CoreConfig(), data)
     _, result = trainer.train()
-    _, restored, answered = (e for e in trainer.state.history if "loss" in e)
-    assert (restored["step"], answered["step"]) == (4, 12)
-    assert answered["loss"] == pytest.approx(np.mean(trainer.state.losses[4:]))  # its own alone
-    assert result.best_step == 12
+    _, restored, answered, last = (e for e in trainer.state.history if "loss" in e)
+    assert (restored["step"], answered["step"], last["step"]) == (4, 14, 22)
+    assert restored["loss"] == pytest.approx(np.mean(trainer.state.losses[:4]))
+    assert answered["loss"] == pytest.approx(np.mean(trainer.state.losses[4:14]))  # its own alone
+    assert result.best_step == 22
 
 
 def test_equal_seeds_equal_bits_and_other_seeds_other_bits(data):
