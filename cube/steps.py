@@ -110,7 +110,7 @@ def train(run: Run, on_event: "OnEvent | None" = None) -> dict[str, Any]:
     if (done := run.read("training.json")) is not None and (run.folder / "model").is_dir():
         logger.info("run %s is trained already", run.run_id)
         return done
-    from cube.run_training import train_and_save
+    from cube.trainings import train_and_save
 
     return train_and_save(run, on_event)
 

@@ -23,7 +23,7 @@ TIMEOUT = timedelta(minutes=5)  # of an exchange: after it all are started again
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run_in_processes(count: int, device: str, work: Callable[..., None], *arguments: Any) -> None:
+def run_in_processes(count: int, device: str, work: Callable[..., object], *arguments: Any) -> None:
     """Call a function in several processes that form a group, and wait for all.
 
     Args:
@@ -75,7 +75,7 @@ def run_in_processes(count: int, device: str, work: Callable[..., None], *argume
             signal.signal(number, handler)
 
 
-def _join_group(device: str, work: Callable[..., None], *arguments: Any) -> None:
+def _join_group(device: str, work: Callable[..., object], *arguments: Any) -> None:
     count = int(os.environ["LOCAL_WORLD_SIZE"])
     on_gpus = usable_device(device).type == "cuda"
     if on_gpus:
