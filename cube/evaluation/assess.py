@@ -24,7 +24,7 @@ from cube.evaluation.headroom import refuse_shuffled
 from cube.evaluation.learning_curve import learning_curve
 from cube.evaluation.restoration import restoration
 from cube.evaluation.schema import FORMAT, validated
-from cube.evaluation.targets import all_targets, target_facts
+from cube.evaluation.targets import all_targets
 from cube.evaluation.views import embedding_map, movement
 from cube.lattice.core import Cube
 from cube.model import SavedCube, load_model
@@ -79,7 +79,7 @@ def assess(run: Run, rival: str | None, inputs: str) -> dict[str, Any]:
         "embedding_map": embedding_map(judged, experiment, saved.cube, texts),
         "movement": movement(judged, experiment, saved.cube),
     }
-    values["targets"] = [target.to_json() for target in all_targets(target_facts(values))]
+    values["targets"] = [target.to_json() for target in all_targets(values)]
     values["recommendations"] = recommendations(values)
     run.write("evaluation.json", validated(values))
     return values

@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+# What restores corrupted vectors, by its name in an evaluation.
+_RESTORERS = {"wiener": "a linear restorer", "autoencoder": "the cube", "final": "the cube"}
+
 
 @dataclass(frozen=True)
 class Target:
@@ -42,57 +45,68 @@ class Target:
         return {**asdict(self), "met": self.met, "out_of_reach": self.out_of_reach}
 
 
-def all_targets(facts: dict[str, Any]) -> list[Target]:
+def all_targets(values: dict[str, Any]) -> list[Target]:
     """Return every target.
 
     Args:
-        facts: measured values by name, None where not measured: see `target_facts`.
+        values: content of evaluation.json without the targets.
     """
-    bank = f"{facts['questions']} questions, {facts['bank']} answers in the bank"
+    headline, dialogue = values["slices"][values["headline"]], values["dialogue"]
+    training, timings = values["training"], values["timings"]
+    scores, seeds = headline["scores"], values["stability"]["seeds"]
+    cube, identity = scores["cube"], scores["identity"]
+    restored = {name: part["cosine"] for name, part in values["restoration"].items()}
+    restorers = (name for name in restored if name in _RESTORERS)
+    best_restorer = max(restorers, key=restored.__getitem__)
+    nearness = dialogue["context_preservation"] if dialogue else {"cube": None, "identity": None}
+    best_cosine, best_by_cosine = _best(values, "cosine")
+    best_centred, best_by_centred = _best(values, "centred_cosine")
     return [
         Target(
-            "Autoencoder cosine", facts["restored"], 0.90, "above",
-            trivial=facts["corrupted"], trivial_name="the corrupted input itself",
-            ceiling=facts["best_restored"][0], ceiling_name=facts["best_restored"][1],
+            "Autoencoder cosine", restored.get("autoencoder"), 0.90, "above",
+            trivial=restored["corrupted"], trivial_name="the corrupted input itself",
+            ceiling=restored[best_restorer], ceiling_name=_RESTORERS[best_restorer],
             note="end of the autoencoder stage, corrupted test questions",
         ),
         Target(
-            "Q&A similarity", facts["cosine"], 0.88, "above",
-            trivial=facts["mean_answer_cosine"], trivial_name="the mean answer",
-            ceiling=facts["best_cosine"][0], ceiling_name=facts["best_cosine"][1],
+            "Q&A similarity", cube["cosine"], 0.88, "above",
+            trivial=scores["mean_answer"]["cosine"], trivial_name="the mean answer",
+            ceiling=best_cosine, ceiling_name=best_by_cosine,
             note=f"raw cosine of prediction and answer; the frozen teacher's own questions and "
-            f"answers have {facts['identity_cosine']:.2f}. Ranking and raw cosine are different "
+            f"answers have {identity['cosine']:.2f}. Ranking and raw cosine are different "
             "goals: a limit above what the teacher's geometry allows cannot be met by ranking well",
         ),
         Target(
-            "Semantic relevance", facts["centred_cosine"], 0.85, "above",
-            trivial=facts["identity_centred_cosine"], trivial_name="the frozen teacher",
-            ceiling=facts["best_centred_cosine"][0], ceiling_name=facts["best_centred_cosine"][1],
-            note=_beside_random(facts["random_centred_cosine"]),
+            "Semantic relevance", cube["centred_cosine"], 0.85, "above",
+            trivial=identity["centred_cosine"], trivial_name="the frozen teacher",
+            ceiling=best_centred, ceiling_name=best_by_centred,
+            note=_beside_random(cube["random_centred_cosine"]),
         ),
         Target(
-            "Context preservation", facts["context"], 0.80, "above",
-            trivial=facts["identity_context"], trivial_name="the frozen teacher (copies)",
+            "Context preservation", nearness["cube"], 0.80, "above",
+            trivial=nearness["identity"], trivial_name="the frozen teacher (copies)",
             note="nearness to the turns before, relative to the true answer's; 1 is like the "
             "reference, more leans towards copying",
         ),
         Target(
-            "Loss convergence", facts["loss_convergence"], 0.01, "below",
+            "Loss convergence", training["loss_convergence"], 0.01, "below",
             note="relative change of the mean loss, last epoch to the one before",
         ),
-        Target("Memory while training", facts["peak_rss_gb"], 2.0, "below", "GB",
+        Target("Memory while training", timings["peak_rss_gb"], 2.0, "below", "GB",
                note="peak resident set of the process that trained, mapped pages included"),
-        Target("Time of an epoch", facts["epoch_seconds"], 300.0, "below", "s", note="on this CPU"),
-        Target("Training speed-up", facts["speedup"], 1.2, "above", "×",
+        Target("Time of an epoch", timings["epoch_seconds"], 300.0, "below", "s",
+               note="on this CPU"),
+        Target("Training speed-up", timings["speedup"], 1.2, "above", "×",
                trivial=1.0, trivial_name="per-sample loader",
                note="samples a second against a plain float32 loop, a gather per sample"),
-        Target("Better than random", facts["over_random"], 0.0, "above", " MRR@10",
-               trivial=0.0, trivial_name="a random map",
-               note=f"lower end of the interval; {bank}"),
-        Target("Spread over seeds", facts["spread"], 0.02, "below", " MRR@10",
-               note=f"largest minus smallest of {facts['seeds']} trainings" if facts["seeds"] > 1
+        Target("Better than random", headline["cube_minus"]["random"]["low"], 0.0, "above",
+               " MRR@10", trivial=0.0, trivial_name="a random map",
+               note="lower end of the interval; "
+               f"{headline['questions']} questions, {headline['bank']} answers in the bank"),
+        Target("Spread over seeds", values["stability"]["spread"], 0.02, "below", " MRR@10",
+               note=f"largest minus smallest of {seeds} trainings" if seeds > 1
                else "one training has none; evaluation.extra_seeds adds others"),
-        Target("Steps skipped", float(facts["skipped_steps"]), 1.0, "below",
+        Target("Steps skipped", float(training["skipped_steps"]), 1.0, "below",
                note="steps undone, as the loss exploded or was not finite"),
     ]  # fmt: skip
 
@@ -101,52 +115,8 @@ def _beside_random(cosine: float | None) -> str:
     return "centred cosine" + ("" if cosine is None else f"; a random answer has {cosine:.2f}")
 
 
-def target_facts(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the measured values that `all_targets` asks for.
-
-    Args:
-        values: content of evaluation.json without the targets.
-    """
-    headline, dialogue = values["slices"][values["headline"]], values["dialogue"]
-    scores = headline["scores"]
-    restored = {name: part["cosine"] for name, part in values["restoration"].items()}
-    nearness = dialogue["context_preservation"] if dialogue else {"cube": None, "identity": None}
-    best_restored = max(
-        (name for name in restored if name != "corrupted"), key=restored.__getitem__
-    )
-    restorers = {
-        "wiener": "a linear restorer",
-        "autoencoder": "the cube",
-        "final": "the cube",
-    }
-    return {
-        "questions": headline["questions"],
-        "bank": headline["bank"],
-        "restored": restored.get("autoencoder"),
-        "corrupted": restored["corrupted"],
-        "best_restored": (restored[best_restored], restorers[best_restored]),
-        "cosine": scores["cube"]["cosine"],
-        "identity_cosine": scores["identity"]["cosine"],
-        "mean_answer_cosine": scores["mean_answer"]["cosine"],
-        "best_cosine": _best(values, scores, "cosine"),
-        "centred_cosine": scores["cube"]["centred_cosine"],
-        "identity_centred_cosine": scores["identity"]["centred_cosine"],
-        "random_centred_cosine": scores["cube"]["random_centred_cosine"],
-        "best_centred_cosine": _best(values, scores, "centred_cosine"),
-        "context": nearness["cube"],
-        "identity_context": nearness["identity"],
-        "loss_convergence": values["training"]["loss_convergence"],
-        "skipped_steps": values["training"]["skipped_steps"],
-        "peak_rss_gb": values["timings"]["peak_rss_gb"],
-        "epoch_seconds": values["timings"]["epoch_seconds"],
-        "speedup": values["timings"]["speedup"],
-        "over_random": headline["cube_minus"]["random"]["low"],
-        "spread": values["stability"]["spread"],
-        "seeds": values["stability"]["seeds"],
-    }
-
-
-def _best(values: dict[str, Any], scores: dict[str, Any], measure: str) -> tuple[float, str]:
-    """Return the largest value of any system and its label."""
+def _best(values: dict[str, Any], measure: str) -> tuple[float, str]:
+    """Return the largest value of any system on the headline slice, and its label."""
+    scores = values["slices"][values["headline"]]["scores"]
     name = max(scores, key=lambda system: scores[system][measure] or -1.0)
     return scores[name][measure], values["systems"][name]["label"]
