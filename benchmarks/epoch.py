@@ -11,34 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
-from benchmarks.matrices import write_matrix
+from benchmarks.matrices import random_pairs
 from cube.config import Config, StageConfig, load_config
-from cube.data.splits import Split
 from cube.peak import peak_rss_bytes
-from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.sampler import steps_per_epoch
 from cube.training.trainer import Trainer
-
-_HELD_OUT = 200
-
-
-def synthetic(folder: Path, pairs: int, dimension: int) -> TrainingSet:
-    """Write random unit vectors as float16, a pair in two rows, and return them mapped."""
-    path = folder / f"vectors-{pairs}.npy"
-    generator = np.random.default_rng(0)
-
-    def block(start: int, stop: int) -> np.ndarray:
-        rows = generator.standard_normal((stop - start, dimension), np.float32)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-    write_matrix(path, (2 * pairs, dimension), np.float16, block)
-    rows = np.arange(pairs)
-    splits = np.full(pairs, Split.TRAIN, np.int8)
-    splits[:_HELD_OUT] = Split.VALIDATION
-    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    return make_training_set(vectors, rows, rows + pairs, splits)
 
 
 def dialogue_stage(config: Config, max_steps: int) -> StageConfig:
@@ -49,7 +26,7 @@ def dialogue_stage(config: Config, max_steps: int) -> StageConfig:
 
 def large_epoch(config: Config, pairs: int, dimension: int, folder: Path) -> dict[str, float]:
     """Train one epoch; the peak memory is of the whole process, so it deserves one of its own."""
-    data = synthetic(folder, pairs, dimension)
+    data = random_pairs(folder, pairs, dimension)
     steps = steps_per_epoch(data.num_pairs, config.training.batch_size)
     stage = dialogue_stage(config, steps)
     started = time.perf_counter()

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import machine
-from benchmarks.matrices import write_matrix
+from benchmarks.matrices import write_random
 from cube import storage
 from cube.config import CoreConfig, EvaluationConfig
 from cube.data.splits import Split
@@ -71,11 +71,7 @@ def _experiment(questions: int, answers: int, dimension: int, folder: str) -> Ex
     """Write random vectors block by block and ask every question about a random answer."""
     generator = np.random.default_rng(0)
     path = Path(folder) / "vectors.npy"
-
-    def block(start: int, stop: int) -> np.ndarray:
-        return generator.standard_normal((stop - start, dimension), np.float32)
-
-    write_matrix(path, (questions + answers, dimension), np.float32, block)
+    write_random(path, questions + answers, dimension, np.float32)
     # Test questions have one right answer each; training pairs put all the others into the bank.
     asked, rows = np.arange(questions), questions + np.arange(answers)
     zero = np.zeros(dimension, np.float32)

@@ -1,30 +1,43 @@
-"""Large .npy files, written block by block."""
+"""Random unit vectors in .npy files, as those of a corpus lie there, and pairs of them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-BLOCK_ROWS = 1 << 16
+from cube.data.splits import Split
+from cube.training.dataset import TrainingSet, make_training_set
+
+_BLOCK_ROWS = 1 << 16
+_HELD_OUT = 200
 
 
-def write_matrix(
-    path: Path,
-    shape: tuple[int, int],
-    dtype: type[np.floating],
-    block: Callable[[int, int], np.ndarray],
+def write_random(
+    path: Path, rows: int, dimension: int, dtype: type[np.floating] = np.float16
 ) -> None:
-    """Write a matrix, not through a map, whose pages would count as this process's memory.
-
-    Args:
-        path: of the .npy file.
-        shape: rows and columns.
-        dtype: of the file.
-        block: returns rows from the first given to, and without, the second, in any float type.
-    """
-    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+    """Write a matrix block by block, not through a map: its pages would count as our memory."""
+    generator = np.random.default_rng(0)
+    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (rows, dimension)}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, shape[0], BLOCK_ROWS):
-            rows = block(start, min(start + BLOCK_ROWS, shape[0]))
-            file.write(np.ascontiguousarray(rows, dtype).data)
+        for start in range(0, rows, _BLOCK_ROWS):
+            count = min(_BLOCK_ROWS, rows - start)
+            block = generator.standard_normal((count, dimension), np.float32)
+            block /= np.linalg.norm(block, axis=1, keepdims=True)
+            file.write(block.astype(dtype).data)
+
+
+def map_pairs(path: Path) -> TrainingSet:
+    """Map a matrix whose first half are questions to its second; 200 pairs are for validation."""
+    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    pairs = len(vectors) // 2
+    splits = np.full(pairs, Split.TRAIN, np.int8)
+    splits[:_HELD_OUT] = Split.VALIDATION
+    questions = np.arange(pairs, dtype=np.int32)  # as a corpus has them
+    return make_training_set(vectors, questions, questions + np.int32(pairs), splits)
+
+
+def random_pairs(folder: Path, pairs: int, dimension: int) -> TrainingSet:
+    """Write random pairs into a folder and map them."""
+    path = folder / f"vectors-{pairs}.npy"
+    write_random(path, 2 * pairs, dimension)
+    return map_pairs(path)

@@ -16,40 +16,21 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.matrices import BLOCK_ROWS, write_matrix
+from benchmarks.matrices import map_pairs, write_random
 from cube import storage
 from cube.config import CoreConfig, parse_config
-from cube.data.splits import Split
 from cube.peak import peak_rss_bytes
-from cube.training.dataset import make_training_set
 from cube.training.trainer import Trainer
 
-VALIDATION_PAIRS = 1_000
 WARM_UP_STEPS = 20
-
-
-def write_vectors(path: Path, rows: int, dimension: int) -> None:
-    """Write a matrix of distinct rows, a block at a time."""
-    first = np.random.default_rng(0).standard_normal((BLOCK_ROWS, dimension), np.float32)
-
-    def block(start: int, stop: int) -> np.ndarray:
-        return np.roll(first[: stop - start], start // BLOCK_ROWS, axis=1)
-
-    write_matrix(path, (rows, dimension), np.float16, block)
 
 
 def measure(path: Path, steps: int) -> dict:
     """Train on a matrix whose first half answers to its second, and measure this process."""
-    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    pairs = len(vectors) // 2
-    splits = np.full(pairs, Split.TRAIN, np.int8)
-    splits[:VALIDATION_PAIRS] = Split.VALIDATION
-    questions = np.arange(pairs, dtype=np.int32)
-    data = make_training_set(vectors, questions, questions + np.int32(pairs), splits)
+    data = map_pairs(path)
     stage = {"name": "mixed", "mode": "mixed", "max_steps": steps, "max_epochs": 100_000}
     config = parse_config({"training": {"stages": [stage], "validate_every": steps}}).training
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +38,7 @@ def measure(path: Path, steps: int) -> dict:
         wall, processor = _timed_steps(trainer)
         trainer.train()
     return {
-        "pairs": pairs,
+        "pairs": len(data.vectors) // 2,
         "file_gb": path.stat().st_size / 1e9,
         "peak_gb": peak_rss_bytes() / 1e9,
         "step_ms": 1000 * statistics.median(wall[WARM_UP_STEPS:]),
@@ -99,7 +80,7 @@ def main() -> None:
     try:
         for pairs in options.pairs:
             path = folder / "vectors.npy"
-            write_vectors(path, 2 * pairs, options.dimension)
+            write_random(path, 2 * pairs, options.dimension)
             command = [sys.executable, "-m", "benchmarks.memory", "--measure", str(path)]
             command += ["--steps", str(options.steps)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)

@@ -33,8 +33,9 @@ from rich.table import Table
 from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
 from benchmarks import peers
-from benchmarks.epoch import dialogue_stage, synthetic
+from benchmarks.epoch import dialogue_stage
 from benchmarks.machine import machine
+from benchmarks.matrices import random_pairs
 from benchmarks.roofline import MatrixProducts
 from cube import storage
 from cube.config import Config, CoreConfig, load_config
@@ -177,7 +178,7 @@ def measure(options: argparse.Namespace, config: Config) -> dict[str, Any]:
     """Run all measurements."""
     with tempfile.TemporaryDirectory(prefix="cube-speed-") as name:
         folder = Path(name)
-        data = synthetic(folder, options.pairs, options.dimension)
+        data = random_pairs(folder, options.pairs, options.dimension)
         batch = min(config.training.batch_size, data.num_pairs)
         roofline = rooflines(config, data, batch)
         device = usable_device(config.training.device)
