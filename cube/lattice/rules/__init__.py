@@ -12,11 +12,9 @@ from cube.config import CoreConfig
 from cube.lattice.rules.axes import AxisSweeps
 from cube.lattice.rules.cells import CellularAutomaton
 from cube.lattice.rules.channels import with_channels
-from cube.lattice.rules.dense import DenseResidual
 from cube.lattice.rules.hub import with_hub
-from cube.lattice.rules.low_rank import LowRankResidual
-from cube.lattice.rules.mlp import ResidualMLP
 from cube.lattice.rules.planes import PlaneSweeps
+from cube.lattice.rules.whole import DenseResidual, LowRankResidual, ResidualMLP
 from cube.lattice.shape import Shape
 
 BuildRule = Callable[[Shape, CoreConfig], nn.Module]
