@@ -1,35 +1,23 @@
-"""Where the events of a training go besides metrics.jsonl: TensorBoard and MLflow, by extras.
+"""Where the numbers of a training go besides metrics.jsonl: TensorBoard and MLflow, by extras.
 
-A tracker is called with every event, as `on_event` is, and closed at the end. Steps that a killed
-training takes again are told again, with the same values.
+Steps that a killed training takes again are told again, with the same values.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from cube import storage
 from cube.errors import ConfigError
 from cube.training.state import Event
 
-
-@runtime_checkable
-class Tracker(Protocol):
-    """What a tracking service has to offer."""
-
-    def __call__(self, event: Event) -> None:
-        """Take in an event."""
-        ...
-
-    def close(self) -> None:
-        """Send what is left."""
-        ...
+Log = Callable[[str, float, int], object]  # name, value, step
 
 
 @contextmanager
 def trackers(names: Sequence[str], folder: Path) -> Iterator[Callable[[Event], None]]:
-    """Yield a function that tells all named trackers of an event.
+    """Yield a function that tells all named trackers the numbers of an event, if it measured any.
 
     Args:
         names: `tensorboard`, `mlflow`.
@@ -39,75 +27,53 @@ def trackers(names: Sequence[str], folder: Path) -> Iterator[Callable[[Event], N
         ConfigError: when a tracker's package is not installed.
     """
     with ExitStack() as stack:
-        opened = []
+        logs: list[Log] = []
         for name in names:
-            opened.append(_open(name, folder))
-            stack.callback(opened[-1].close)
+            try:
+                logs.append(stack.enter_context(_TRACKERS[name](folder)))
+            except ImportError as error:
+                raise ConfigError(
+                    f"training.tracking names {name}, which is not installed ({error}). "
+                    f"Try: pip install 'cube-lattice[{name}]'"
+                ) from None
 
         def tell(event: Event) -> None:
-            for tracker in opened:
-                tracker(event)
+            if event["event"] not in ("start", "validation"):
+                return
+            for name, value in event.items():
+                if isinstance(value, int | float) and name != "step":
+                    for log in logs:
+                        log(name, value, event["step"])
 
         yield tell
 
 
-def _open(name: str, folder: Path) -> Tracker:
+@contextmanager
+def _tensorboard(folder: Path) -> Iterator[Log]:
+    """Write scalars under `folder/tensorboard`."""
+    from torch.utils.tensorboard.writer import SummaryWriter
+
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
+        yield writer.add_scalar
+
+
+@contextmanager
+def _mlflow(folder: Path) -> Iterator[Log]:
+    """Go on with the folder's run of the experiment `cube`, where MLFLOW_TRACKING_URI points."""
+    from mlflow import MlflowClient  # type: ignore[import-not-found]
+
+    client: Any = MlflowClient()
+    known = folder / "mlflow_run_id.txt"
+    if not known.is_file():
+        experiment = client.get_experiment_by_name("cube")
+        number = experiment.experiment_id if experiment else client.create_experiment("cube")
+        run = client.create_run(number, run_name=folder.name)
+        storage.write_bytes(known, run.info.run_id.encode())
+    run_id = known.read_text()
     try:
-        return {"tensorboard": TensorBoard, "mlflow": MLflow}[name](folder)
-    except ImportError as error:
-        raise ConfigError(
-            f"training.tracking names {name}, which is not installed ({error}). "
-            f"Try: pip install 'cube-lattice[{name}]'"
-        ) from None
+        yield lambda name, value, step: client.log_metric(run_id, name, value, step=step)
+    finally:
+        client.set_terminated(run_id)  # nothing more will come for now
 
 
-def _numbers(event: Event) -> dict[str, Any]:
-    """Return the measured values of a validation, none of other events."""
-    if event["event"] not in ("start", "validation"):
-        return {}
-    return {k: v for k, v in event.items() if isinstance(v, int | float) and k != "step"}
-
-
-class TensorBoard:
-    """Scalars under `folder/tensorboard`."""
-
-    def __init__(self, folder: Path):
-        from torch.utils.tensorboard.writer import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder / "tensorboard"))
-
-    def __call__(self, event: Event) -> None:
-        """Write the numbers of an event."""
-        for name, value in _numbers(event).items():
-            self._writer.add_scalar(name, value, event["step"])
-
-    def close(self) -> None:
-        """Flush the file."""
-        self._writer.close()
-
-
-class MLflow:
-    """A run of the experiment `cube`, where MLFLOW_TRACKING_URI points; resumed with its folder."""
-
-    def __init__(self, folder: Path):
-        from mlflow import MlflowClient  # type: ignore[import-not-found]
-
-        self._client: Any = MlflowClient()
-        known = folder / "mlflow_run_id.txt"
-        if not known.is_file():
-            experiment = self._client.get_experiment_by_name("cube")
-            number = (
-                experiment.experiment_id if experiment else self._client.create_experiment("cube")
-            )
-            run = self._client.create_run(number, run_name=folder.name)
-            storage.write_bytes(known, run.info.run_id.encode())
-        self._run_id = known.read_text()
-
-    def __call__(self, event: Event) -> None:
-        """Send the numbers of an event."""
-        for name, value in _numbers(event).items():
-            self._client.log_metric(self._run_id, name, value, step=event["step"])
-
-    def close(self) -> None:
-        """Say that nothing more will come for now."""
-        self._client.set_terminated(self._run_id)
+_TRACKERS = {"tensorboard": _tensorboard, "mlflow": _mlflow}
