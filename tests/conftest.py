@@ -46,6 +46,16 @@ def write_jsonl(path: Path, rows: list) -> Path:
     return path
 
 
+def call(*words: object) -> int:
+    """Run a command in this process and return its exit code."""
+    from cube.cli import main
+
+    with pytest.raises(SystemExit) as caught:
+        main([str(word) for word in words])
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
 @pytest.fixture
 def small_config(tmp_path: Path) -> Config:
     """Few pairs, few steps, everything under tmp_path; the teacher is the packaged MiniLM."""

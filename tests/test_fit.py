@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from safetensors.torch import save
 
-from cube.cli import main
 from cube.config import load_config
 from cube.data.splits import Split
 from cube.data.vector_pairs import distinct_rows
@@ -20,16 +19,11 @@ from cube.fit import _shares, apply_model, evaluate_vectors, fit_vectors
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.model import load_model
 from cube.training.trials import Trial
+from tests.conftest import call
 
 FAST = "training.stages=[{name: dialogue, mode: dialogue, max_steps: 80, learning_rate: 3e-3}]"
 QUICK = ["--set", FAST, "--set", "training.batch_size=64", "--set", "training.weight_decay=0.01"]
 QUICK += ["--set", "evaluation.bootstrap_resamples=500", "--set", "evaluation.min_questions=20"]
-
-
-def run(*words) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return caught.value.code
 
 
 @pytest.fixture
@@ -43,7 +37,7 @@ def files(tmp_path, planted):
 def test_a_fit_that_is_told_to_stop_leaves_nothing_behind(tmp_path, files, monkeypatch):
     monkeypatch.setattr("cube.fit.run_trials", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     before = sorted(tmp_path.iterdir())
-    assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 128 + signal.SIGTERM
+    assert call("fit", *files, "--out", tmp_path / "model", *QUICK) == 128 + signal.SIGTERM
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -58,21 +52,21 @@ def test_short_vectors_are_a_warning(tmp_path, planted, caplog, monkeypatch, len
 
 def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
     model = tmp_path / "model"
-    assert run("fit", *files, "--out", model, "--seed", 3, *QUICK) == 0
+    assert call("fit", *files, "--out", model, "--seed", 3, *QUICK) == 0
     printed = capsys.readouterr().out
     assert "The gate says yes: on " in printed and "Promoted" not in printed
     assert sorted(path.name for path in model.iterdir()) == [
         "README.md", "centring.safetensors", "config.json", "model.safetensors", "reference.npy",
     ]  # fmt: skip
 
-    assert run("apply", "--model", model, "--vectors", files[1], "--out", tmp_path / "o.npy") == 0
+    assert call("apply", "--model", model, "--vectors", files[1], "--out", tmp_path / "o.npy") == 0
     moved = np.load(tmp_path / "o.npy")
     assert moved.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(moved, load_model(model).cube.apply_to(planted[0]))
 
     capsys.readouterr()
-    code = run("evaluate", "--model", model, *files, "--json", *QUICK)
+    code = call("evaluate", "--model", model, *files, "--json", *QUICK)
     values = json.loads(capsys.readouterr().out)
     scores = values["slices"]["all_pairs"]["scores"]
     best = np.argmax(moved @ planted[1].T, axis=1)
@@ -83,7 +77,7 @@ def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
 
 def test_a_cube_that_whitens_is_fitted_to_the_index_it_is_given(tmp_path, planted, files):
     model, moved = tmp_path / "model", tmp_path / "moved.npy"
-    assert run("fit", *files, "--out", model, *QUICK, "--set", "core.memory_pairs=0") == 0
+    assert call("fit", *files, "--out", model, *QUICK, "--set", "core.memory_pairs=0") == 0
     saved = load_model(model)
     saved.cube.whitening = Whitening.of(Spectrum(planted[1]), 0.4)
     (model / "model.safetensors").write_bytes(save(saved.cube.state_dict()))
@@ -91,19 +85,19 @@ def test_a_cube_that_whitens_is_fitted_to_the_index_it_is_given(tmp_path, plante
     np.save(tmp_path / "other.npy", other)
 
     apply = ("apply", "--model", model, "--vectors", files[1], "--out", moved)
-    assert run(*apply) == 0
+    assert call(*apply) == 0
     np.testing.assert_array_equal(np.load(moved), saved.cube.apply_to(planted[0]))
-    assert run(*apply, "--index", tmp_path / "other.npy") == 0
+    assert call(*apply, "--index", tmp_path / "other.npy") == 0
     saved.cube.fit_to_index(other)
     np.testing.assert_array_equal(np.load(moved), saved.cube.apply_to(planted[0]))
 
     np.save(tmp_path / "narrow.npy", other[:, :-1])
-    assert run(*apply, "--index", tmp_path / "narrow.npy") == 2
+    assert call(*apply, "--index", tmp_path / "narrow.npy") == 2
 
 
 def test_a_saved_cube_is_judged_fitted_to_the_answers_it_is_judged_on(tmp_path, planted, files):
     model = tmp_path / "model"
-    assert run("fit", *files, "--out", model, *QUICK, "--set", "core.memory_pairs=0") == 0
+    assert call("fit", *files, "--out", model, *QUICK, "--set", "core.memory_pairs=0") == 0
     scores = []
     for known in planted[1], planted[1] * np.linspace(0.2, 3, 48, dtype=np.float32):
         saved = load_model(model)
@@ -118,7 +112,7 @@ def test_a_saved_cube_is_judged_fitted_to_the_answers_it_is_judged_on(tmp_path, 
 
 def test_shuffled_answers_are_refused_and_named(tmp_path, planted, files, capsys):
     np.save(tmp_path / "a.npy", np.random.default_rng(0).permutation(planted[1]))
-    assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 1
+    assert call("fit", *files, "--out", tmp_path / "model", *QUICK) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "Not promoted" in printed
     assert "The answers look shuffled" in printed
@@ -130,7 +124,7 @@ def test_a_leak_between_training_and_test_is_refused(tmp_path, planted, files, c
     for name, part in zip("qa", planted, strict=True):
         noisy = part + 0.01 * generator.standard_normal(part.shape) / 48**0.5
         np.save(tmp_path / f"{name}.npy", np.concatenate([part, noisy.astype(np.float32)]))
-    assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 2
+    assert call("fit", *files, "--out", tmp_path / "model", *QUICK) == 2
     assert "Leak: " in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
 
@@ -138,13 +132,13 @@ def test_a_leak_between_training_and_test_is_refused(tmp_path, planted, files, c
 def test_equal_answers_are_one_answer(tmp_path, files, planted, capsys):
     _, answers = planted
     np.save(tmp_path / "a.npy", answers[np.arange(600) // 6])
-    run("fit", *files, "--out", tmp_path / "model", *QUICK)
+    call("fit", *files, "--out", tmp_path / "model", *QUICK)
     assert "100 answers" in capsys.readouterr().out
 
 
 def test_equal_seeds_write_equal_weights(tmp_path, files):
     for name in ("one", "two"):
-        run("fit", *files, "--out", tmp_path / name, "--seed", 5, *QUICK)
+        call("fit", *files, "--out", tmp_path / name, "--seed", 5, *QUICK)
     one, two = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("one", "two"))
     assert one == two
 
@@ -187,7 +181,7 @@ def test_bad_vectors_are_one_clear_error(tmp_path, case, capsys):
     else:
         np.save(tmp_path / "a.npy", content)
     arguments = ["--queries", tmp_path / "q.npy", "--answers", tmp_path / "a.npy"]
-    assert run("fit", *arguments, "--out", tmp_path / "model") == 2
+    assert call("fit", *arguments, "--out", tmp_path / "model") == 2
     error = capsys.readouterr().err
     assert re.search(words, error), error
     assert "Traceback" not in error
@@ -199,22 +193,22 @@ def test_too_few_pairs_are_an_error(tmp_path, capsys):
     for name in ("q", "a"):
         np.save(tmp_path / f"{name}.npy", np.eye(4, dtype=np.float32))
     arguments = ["--queries", tmp_path / "q.npy", "--answers", tmp_path / "a.npy"]
-    assert run("fit", *arguments, "--out", tmp_path / "model") == 2
+    assert call("fit", *arguments, "--out", tmp_path / "model") == 2
     assert "too few" in capsys.readouterr().err
 
 
 def test_a_model_for_another_dimension_or_none_at_all_is_refused(tmp_path, files, capsys):
-    run("fit", *files, "--out", tmp_path / "model", *QUICK)
+    call("fit", *files, "--out", tmp_path / "model", *QUICK)
     np.save(tmp_path / "v.npy", np.ones((3, 7), np.float32))
     apply = ["--vectors", tmp_path / "v.npy", "--out", tmp_path / "o.npy"]
-    assert run("apply", "--model", tmp_path / "model", *apply) == 2
+    assert call("apply", "--model", tmp_path / "model", *apply) == 2
     assert "48 dimensions, these have 7" in capsys.readouterr().err
-    assert run("apply", "--model", tmp_path, *apply) == 2
+    assert call("apply", "--model", tmp_path, *apply) == 2
     assert "not a saved cube" in capsys.readouterr().err
     (tmp_path / "model" / "model.safetensors").write_bytes(b"x" * 64)
-    assert run("apply", "--model", tmp_path / "model", *apply) == 2
+    assert call("apply", "--model", tmp_path / "model", *apply) == 2
     assert "is broken" in capsys.readouterr().err
-    assert run("ask", "hello", "--model", tmp_path / "nowhere") == 2
+    assert call("ask", "hello", "--model", tmp_path / "nowhere") == 2
 
 
 def test_only_a_saved_cube_is_replaced(tmp_path, files, capsys):
@@ -222,11 +216,11 @@ def test_only_a_saved_cube_is_replaced(tmp_path, files, capsys):
     folder.mkdir()
     (folder / "thesis.txt").write_text("years of work")
     for out in (folder, folder / "thesis.txt"):
-        assert run("fit", *files, "--out", out, *QUICK) == 2
+        assert call("fit", *files, "--out", out, *QUICK) == 2
         assert "no saved cube" in capsys.readouterr().err
     assert (folder / "thesis.txt").read_text() == "years of work"
-    assert run("fit", *files, "--out", tmp_path / "model", *QUICK) == 0
-    assert run("fit", *files, "--out", tmp_path / "model", *QUICK, "--seed", 1) == 0
+    assert call("fit", *files, "--out", tmp_path / "model", *QUICK) == 0
+    assert call("fit", *files, "--out", tmp_path / "model", *QUICK, "--seed", 1) == 0
 
 
 def test_rows_equal_as_float32_are_one_row(planted):
@@ -283,19 +277,19 @@ def test_what_is_moved_is_checked_and_judging_changes_nothing(planted, tmp_path)
     [("training.seed=-1", "training.seed"), ("core.shape=[2,2,2]", "too few for 48 dimensions")],
 )
 def test_settings_that_cannot_be_are_bad_usage(tmp_path, files, capsys, setting, words):
-    assert run("fit", *files, "--out", tmp_path / "model", *QUICK, "--set", setting) == 2
+    assert call("fit", *files, "--out", tmp_path / "model", *QUICK, "--set", setting) == 2
     assert words in capsys.readouterr().err
 
 
 def test_a_bug_is_no_verdict(tmp_path, files, capsys, monkeypatch):
     monkeypatch.setattr("cube.fit.fit_vectors", lambda *_, **__: 1 / 0)
-    assert run("fit", *files, "--out", tmp_path / "model") == 70
+    assert call("fit", *files, "--out", tmp_path / "model") == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_moved_vectors_are_written_as_npy_or_not_at_all(tmp_path, files, capsys):
     out = tmp_path / "moved.parquet"
-    assert run("apply", "--model", tmp_path, "--vectors", files[1], "--out", out) == 2
+    assert call("apply", "--model", tmp_path, "--vectors", files[1], "--out", out) == 2
     assert "written as .npy" in capsys.readouterr().err
     assert not out.exists()
 

@@ -7,11 +7,11 @@ import signal
 import pytest
 
 from cube import steps
-from cube.cli import main
 from cube.config import dump_config
 from cube.runs import Run, read_metrics
 from cube.training.trainer import Trainer
 from cube.trainings import settings_of
+from tests.conftest import call
 
 
 @pytest.fixture
@@ -31,12 +31,6 @@ def settings(small_config, tmp_path):
     }
     path.write_text(dump_config(small_config.model_copy(update=changed)))
     return path
-
-
-def call(*words) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(word) for word in words])
-    return caught.value.code
 
 
 def run_of(small_config):

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from cube import steps
-from cube.cli import main
 from cube.config import dump_config
 from cube.errors import DataError, ModelError
 from cube.evaluation.baselines import LABELS
@@ -19,7 +18,7 @@ from cube.pipeline import TextPipeline
 from cube.registry import Registry
 from cube.report.render import render_report
 from cube.teacher.encoder import Teacher
-from tests.conftest import write_jsonl
+from tests.conftest import call, write_jsonl
 from tests.registry.conftest import make_model
 
 
@@ -204,12 +203,6 @@ def test_too_few_pairs_are_an_error(small_config, tmp_path):
 def test_the_command_line_trains_reports_and_answers(small_config, tmp_path, capsys, caplog):
     path = tmp_path / "config.yaml"
     path.write_text(dump_config(small_config))
-
-    def call(*words) -> int:
-        with pytest.raises(SystemExit) as caught:
-            main([str(word) for word in words])
-        return caught.value.code
-
     assert call("train", "--config", path, "--set", "evaluation.extra_seeds=0") in (0, 1)
     progress = [line for line in caplog.messages if line.startswith("vectors: ")]
     assert all("a second" in line for line in progress)  # now and then, not for every batch
@@ -244,9 +237,7 @@ def test_the_command_line_trains_reports_and_answers(small_config, tmp_path, cap
 )
 def test_what_a_person_did_wrong_is_said_in_a_sentence(words, message, tmp_path, capsys):
     home = ["--set", f"home={tmp_path}"] if words[0] == "train" and words[-1] != "--config" else []
-    with pytest.raises(SystemExit) as caught:
-        main([*words, *home])
-    assert caught.value.code == 2
+    assert call(*words, *home) == 2
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error

@@ -3,11 +3,9 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from cube import cli
 from cube.config import DataConfig
 from cube.data.corpus import Corpus, build_corpus
+from tests.conftest import call
 
 
 def ingest(tmp_path: Path, *paths: Path | str, **settings) -> Corpus:
@@ -31,9 +29,5 @@ def quarantine_of(corpus: Corpus) -> list[dict]:
 
 def run_command(arguments: list, capsys) -> tuple[int, str, str]:
     """Run a command; return exit code, standard output and standard error."""
-    with pytest.raises(SystemExit) as left:
-        cli.main([str(argument) for argument in arguments])
-    printed = capsys.readouterr()
-    code = left.value.code
-    assert isinstance(code, int)
+    code, printed = call(*arguments), capsys.readouterr()
     return code, printed.out, printed.err

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from scipy.special import softmax
 from sklearn.linear_model import Ridge
 
 from cube.config import CoreConfig, EvaluationConfig, StageConfig, TrainingConfig
-from cube.data.splits import Split
 from cube.evaluation.baselines import LABELS, all_baselines, closed_form_baselines, cube_system
 from cube.evaluation.baselines.bm25 import LENGTH_WEIGHTS, SATURATIONS, words_of
 from cube.evaluation.baselines.linear import STRENGTHS
@@ -26,18 +26,8 @@ CONFIG = EvaluationConfig(bootstrap_resamples=300)
 
 
 @pytest.fixture
-def experiment(planted) -> Experiment:
-    questions, answers = planted
-    count = len(questions)
-    splits = np.full(count, Split.TRAIN, np.int8)
-    splits[400:500], splits[500:] = Split.VALIDATION, Split.TEST
-    return Experiment(
-        np.concatenate([questions, answers]),
-        np.arange(count),
-        count + np.arange(count),
-        splits,
-        {"unseen_answers": np.arange(500, count)},
-    )
+def experiment(planted_experiment) -> Experiment:
+    return planted_experiment
 
 
 def systems_of(experiment):
@@ -47,14 +37,7 @@ def systems_of(experiment):
 
 
 def with_texts(experiment, texts):
-    return Experiment(
-        experiment.vectors,
-        experiment.questions,
-        experiment.answers,
-        experiment.splits,
-        experiment.slices,
-        texts=lambda rows: [texts[row] for row in rows],
-    )
+    return replace(experiment, texts=lambda rows: [texts[row] for row in rows])
 
 
 def find(experiment, name):
@@ -93,14 +76,9 @@ def test_residual_ridge_regresses_the_residual(experiment):
 
 
 def test_strong_penalties_towards_the_identity_are_the_identity(experiment):
-    shuffled = Experiment(
-        experiment.vectors,
-        experiment.questions,
-        np.concatenate([np.random.default_rng(0).permutation(experiment.answers[:400]),
-                        experiment.answers[400:]]),
-        experiment.splits,
-        experiment.slices,
-    )  # fmt: skip
+    answers = experiment.answers.copy()
+    answers[:400] = np.random.default_rng(0).permutation(answers[:400])
+    shuffled = replace(experiment, answers=answers)
     questions = experiment.vectors[500:600]
     ridge = find(shuffled, "ridge_raw").predict(questions)
     towards = find(shuffled, "residual_ridge").predict(questions)
@@ -230,9 +208,7 @@ def test_nothing_is_learned_or_tuned_on_the_test_part(experiment):
     """Spoiling every vector that only test pairs use changes no baseline."""
     spoiled = experiment.vectors.copy()
     spoiled[500:600] = spoiled[1_100:1_200] = np.nan
-    without = Experiment(
-        spoiled, experiment.questions, experiment.answers, experiment.splits, experiment.slices
-    )
+    without = replace(experiment, vectors=spoiled)
     training = TrainingConfig(
         stages=[StageConfig(name="dialogue", mode="dialogue", max_steps=20)], validate_every=10
     )
@@ -280,13 +256,7 @@ def test_the_order_is_what_it_must_be(experiment):
 def test_a_constant_predictor_wins_raw_cosine_on_an_anisotropic_teacher_and_nothing_else(
     experiment,
 ):
-    shifted = Experiment(
-        experiment.vectors + 0.5,
-        experiment.questions,
-        experiment.answers,
-        experiment.splits,
-        experiment.slices,
-    )
+    shifted = replace(experiment, vectors=experiment.vectors + 0.5)
     judged = judge_systems(shifted, systems_of(shifted), CONFIG)
     values = to_json(judged, CONFIG)
     scores = values["slices"]["unseen_answers"]["scores"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cube.cli import main
+from tests.data.helpers import run_command
 from tests.registry.conftest import judgement
 
 
@@ -14,11 +14,9 @@ def call(registry, capsys):
 
     def call(*words: str) -> tuple[int, str, str]:
         settings = ["--set", f"home={registry.home}", "--set", "name=m"]
-        with pytest.raises(SystemExit) as caught:
-            main(["models", words[0], *settings, *words[1:]])
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return caught.value.code or 0, captured.out, captured.err
+        code, out, err = run_command(["models", words[0], *settings, *words[1:]], capsys)
+        assert "Traceback" not in err
+        return code, out, err
 
     return call
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cube.cli import main
 from cube.differences import differing_settings
 from cube.errors import DataError
 from cube.report.compare import comparison_html
 from cube.report.render import render_report
 from cube.runs import Run
+from tests.conftest import call
 from tests.report.conftest import HOSTILE
 from tests.report.full import full_values, hostile
 from tests.report.page import Page
@@ -63,16 +63,12 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(runs: list[Run], capsys) 
         comparison_html([runs[0], runs[0]], Path())
     (runs[1].folder / "evaluation.json").unlink()
     for words in ([], [runs[0].folder, "--out", "x.html"], [run.folder for run in runs]):
-        with pytest.raises(SystemExit) as caught:
-            main(["report", *map(str, words)])
-        assert caught.value.code == 2
+        assert call("report", *words) == 2
         assert "Traceback" not in capsys.readouterr().err
 
 
 def test_the_command_writes_the_comparison_beside_the_first_report(runs: list[Run], capsys) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["report", *(str(run.folder) for run in runs)])
-    assert not caught.value.code
+    assert call("report", *(run.folder for run in runs)) == 0
     path = runs[0].folder / "report" / "comparison.html"
     assert capsys.readouterr().out == f"{path}\n"
     assert 'href="index.html"' in path.read_text("utf-8")
