@@ -90,7 +90,7 @@ def open_utf8(file: SourceFile, encoding: str, max_expansion: int) -> Iterator[I
     """
     with open_regular(file.path) as plain:
         stream = _decompressed(plain, file, max_expansion)
-        start = _peek(stream)
+        start = stream.peek(4)[:4]
         found = next((name for mark, name in _BOMS if start.startswith(mark)), None)
         if found == "utf-32":
             raise DataError(f"{file.path} is UTF-32, which is not supported: convert it to UTF-8.")
@@ -101,11 +101,6 @@ def open_utf8(file: SourceFile, encoding: str, max_expansion: int) -> Iterator[I
             yield stream
         else:
             yield io.BufferedReader(_Transcoder(stream, used), _BLOCK)
-
-
-def _peek(stream: io.BufferedReader) -> bytes:
-    """Return the first bytes, also where the buffer was filled with fewer than four."""
-    return stream.peek(4)[:4]
 
 
 def _decompressed(plain: IO[bytes], file: SourceFile, max_expansion: int) -> io.BufferedReader:

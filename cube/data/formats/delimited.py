@@ -34,28 +34,25 @@ def read(
     """
     records = _Records(read_lines(stream))
     header: list[str] | None = None
-    try:
-        csv.field_size_limit(_MAX_RECORD_CHARACTERS)
-        while header is None:
-            line = records.peek()
-            if line is None:
-                return
-            if line.text.strip():
-                delimiter = delimiter or _guess_delimiter(line.text, mapping)
-                _, fields, error = records.next(delimiter)
-                if error is not None or fields is None:
-                    raise DataError(f"{label}: the header, line {line.number}, {error}.")
-                header = [name.strip() for name in fields]
-            else:
-                records.skip()
-        _check_header(header, label, mapping)
-        while True:
-            number, fields, error = records.next(delimiter or ",")
-            if fields is None and error is None:
-                return
-            yield from _row(label, number, fields, error, header)
-    finally:
-        records.close()
+    csv.field_size_limit(_MAX_RECORD_CHARACTERS)
+    while header is None:
+        line = records.peek()
+        if line is None:
+            return
+        if line.text.strip():
+            delimiter = delimiter or _guess_delimiter(line.text, mapping)
+            _, fields, error = records.next(delimiter)
+            if error is not None or fields is None:
+                raise DataError(f"{label}: the header, line {line.number}, {error}.")
+            header = [name.strip() for name in fields]
+        else:
+            records.skip()
+    _check_header(header, label, mapping)
+    while True:
+        number, fields, error = records.next(delimiter or ",")
+        if fields is None and error is None:
+            return
+        yield from _row(label, number, fields, error, header)
 
 
 def _row(
@@ -141,7 +138,3 @@ class _Records:
             return 0, None, None
         broken = next((line.error for line in used if line.error), None)
         return used[0].number, fields, broken
-
-    def close(self) -> None:
-        """Forget what was read ahead."""
-        self._again.clear()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import IO
 
 from cube.data.lines import Line, read_lines
@@ -24,13 +25,8 @@ def read(stream: IO[bytes], label: str, blocks: bool | None = None) -> Iterator[
         return
     if blocks is None:
         blocks = _mark(first) == "q"
-    rest = _chain(first, lines)
-    yield from _blocks(rest, label) if blocks else _single(rest, label)
-
-
-def _chain(first: Line, rest: Iterator[Line]) -> Iterator[Line]:
-    yield first
-    yield from rest
+    lines = chain([first], lines)
+    yield from _blocks(lines, label) if blocks else _single(lines, label)
 
 
 def _mark(line: Line) -> str | None:

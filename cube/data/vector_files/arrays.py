@@ -18,7 +18,7 @@ _PICKLED = (
 
 def read_npy(path: Path, name: str | None) -> np.ndarray:
     """Map a .npy file read-only."""
-    _no_name(path, name)
+    no_name(path, name)
     try:
         with path.open("rb") as file:
             if not file.read(6):
@@ -86,7 +86,7 @@ def read_torch(path: Path, name: str | None) -> np.ndarray:
         tensors = {str(key): v for key, v in value.items() if isinstance(v, torch.Tensor)}
         value = tensors[_choose(path, list(tensors), name)]
     else:
-        _no_name(path, name)
+        no_name(path, name)
     if not isinstance(value, torch.Tensor):
         raise DataError(f"{path} holds {type(value).__name__}, not a tensor.")
     if not value.is_floating_point():
@@ -106,6 +106,7 @@ def _choose(path: Path, names: list[str], wanted: str | None) -> str:
     raise DataError(f"{path} {problem}: name one, as in {path.name}#name. There are: {shown}.")
 
 
-def _no_name(path: Path, name: str | None) -> None:
+def no_name(path: Path, name: str | None) -> None:
+    """Refuse a name where a file holds one array only."""
     if name is not None:
         raise DataError(f"{path} holds a single array: leave out #{name}.")

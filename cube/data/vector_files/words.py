@@ -7,6 +7,7 @@ from typing import IO
 import numpy as np
 
 from cube.data.opening import open_regular
+from cube.data.vector_files.arrays import no_name
 from cube.errors import DataError
 
 _MAX_LINE = 1 << 22
@@ -20,7 +21,7 @@ def read_text(path: Path, name: str | None) -> np.ndarray:
     Raises:
         DataError: naming the first line that does not fit.
     """
-    _no_name(path, name)
+    no_name(path, name)
     with open_regular(path) as file:
         first = _line(file, path, 1)
         if not first.strip():
@@ -52,7 +53,7 @@ def read_binary(path: Path, name: str | None) -> np.ndarray:
     Raises:
         DataError: when it is cut off or announces more than its size can hold.
     """
-    _no_name(path, name)
+    no_name(path, name)
     size = path.stat().st_size
     with open_regular(path) as file:
         counts = _counts(_line(file, path, 1))
@@ -125,8 +126,3 @@ def _parse(line: bytes, width: int | None, path: Path, number: int) -> np.ndarra
         return np.array([float(part) for part in parts[1:]], np.float32)
     except ValueError:
         raise DataError(f"{path}: line {number} holds something that is no number.") from None
-
-
-def _no_name(path: Path, name: str | None) -> None:
-    if name is not None:
-        raise DataError(f"{path} holds a single matrix: leave out #{name}.")
