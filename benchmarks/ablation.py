@@ -156,7 +156,7 @@ def compare(results: dict[str, dict[str, Any]], resamples: int) -> dict[str, dic
     for name, result in results.items():
         plain = {key: value for key, value in result.items() if key != "by_question"}
         interval = paired_bootstrap(result["by_question"], default, resamples)
-        values[name] = plain | {"minus_default": None if name == DEFAULT else interval.to_json()}
+        values[name] = plain | {"minus_default": None if name == DEFAULT else interval.model_dump()}
     return values
 
 

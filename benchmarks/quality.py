@@ -215,7 +215,7 @@ def to_json(scores: dict[str, Score], config: Config) -> dict[str, dict]:
             "seconds": known.seconds,
             "learning_rate": known.rate,
             "hard_negatives": known.hard_negatives,
-            "cube_minus": None if name == "cube" else interval.to_json(),
+            "cube_minus": None if name == "cube" else interval.model_dump(),
         }
     return values
 

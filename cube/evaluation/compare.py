@@ -34,6 +34,6 @@ def compare_cubes(
             "bank": len(experiment.bank),
             "first": float(old.mean()),
             "second": float(new.mean()),
-            "difference": interval.to_json(),
+            "difference": interval.model_dump(),
         }
     return compared

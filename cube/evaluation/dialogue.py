@@ -129,7 +129,7 @@ def context_ablation(
     )
     return {
         **{name: float(ranks.mean()) for name, ranks in scores.items()},
-        "gain": gain.to_json(),
+        "gain": gain.model_dump(),
     }
 
 

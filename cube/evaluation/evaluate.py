@@ -13,7 +13,8 @@ from cube.config import EvaluationConfig
 from cube.evaluation.baselines import AnySystem, TextSystem
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import NUM_TOP, SliceScores, score_slice
-from cube.evaluation.significance import Interval, paired_bootstrap
+from cube.evaluation.schema.part import Interval
+from cube.evaluation.significance import paired_bootstrap
 from cube.evaluation.verdict import judge
 from cube.ranking import RetrievalTask, Rows
 
@@ -102,7 +103,7 @@ def to_json(judged: Judged, config: EvaluationConfig) -> dict[str, Any]:
     )
     return {
         "headline": headline,
-        "verdict": verdict.to_json(),
+        "verdict": verdict.model_dump(),
         "systems": {
             system.name: {
                 "label": system.label,
@@ -128,7 +129,7 @@ def _slice(
         "single_answer_share": float((np.diff(task.bounds) == 1).mean()),
         "judged": len(task) >= min_questions,
         "scores": {system: scores.summary() for system, scores in by_system.items()},
-        "cube_minus": {system: interval.to_json() for system, interval in intervals.items()},
+        "cube_minus": {system: interval.model_dump() for system, interval in intervals.items()},
         "rank_curve": _rank_curve(by_system, len(task.bank)),
     }
 

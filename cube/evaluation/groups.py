@@ -45,7 +45,7 @@ def groups_of(
                     "judged": size >= config.min_questions,
                     "cube": float(ours.mean()),
                     "identity": float(theirs.mean()),
-                    "cube_minus_identity": interval.to_json(),
+                    "cube_minus_identity": interval.model_dump(),
                 }
             )
     return found

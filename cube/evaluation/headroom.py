@@ -4,7 +4,7 @@ Both look at training and validation pairs only, and take seconds: closed-form m
 a trained one may gain.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +16,9 @@ from cube.evaluation.baselines.tuning import Tuning
 from cube.evaluation.evaluate import score_system
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import SliceScores
-from cube.evaluation.significance import Interval, paired_bootstrap
-from cube.evaluation.verdict import Reason
+from cube.evaluation.schema.judgement import Reason
+from cube.evaluation.schema.part import Interval
+from cube.evaluation.significance import paired_bootstrap
 from cube.ranking import RetrievalTask
 
 _MOST_QUESTIONS, _MOST_ANSWERS = 2_000, 8_192
@@ -88,7 +89,7 @@ def headroom(outlook: Outlook, experiment: Experiment, config: EvaluationConfig)
         "identity": identity,
         "linear": float(linear.mean()),
         "linear_name": outlook.best_system.label,
-        "gain": gain.to_json(),
+        "gain": gain.model_dump(),
         "resamples": resamples,
         "confidence": confidence,
         "ceiling": ceiling,
@@ -139,14 +140,15 @@ def refuse_shuffled(verdict: dict[str, Any], labels: dict[str, Any]) -> None:
         "use the frozen teacher until then."
     )
     reason = Reason(
-        "answers_belong_to_questions",
-        "training answers nearer to their questions than random ones",
-        f"contrastive accuracy {labels['training']:.2f}, chance 0.50",
-        not labels["suspicious"],
-        refusal,
-        "identity",
+        rule="answers_belong_to_questions",
+        asks="training answers nearer to their questions than random ones",
+        measured=f"contrastive accuracy {labels['training']:.2f}, chance 0.50",
+        passed=not labels["suspicious"],
+        refusal=refusal,
+        use_instead="identity",
+        interval=None,
     )
-    verdict["reasons"] = [*verdict["reasons"], asdict(reason)]
+    verdict["reasons"] = [*verdict["reasons"], reason.model_dump()]
     if labels["suspicious"]:
         verdict |= {
             "promote": False,

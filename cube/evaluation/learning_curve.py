@@ -7,13 +7,14 @@ half and all of the data is read off at twice the data. That is an expectation, 
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cube.config import EvaluationConfig
-from cube.evaluation.significance import Interval, paired_bootstrap
+from cube.evaluation.schema.part import Interval
+from cube.evaluation.significance import paired_bootstrap
 from cube.sampling import sampled
 from cube.training.dataset import TrainingSet
 
@@ -48,8 +49,8 @@ def learning_curve(
     line = sum(w * scores for w, scores in zip(_AT_TWICE, by_question, strict=True))
     resamples, confidence = config.bootstrap_resamples, config.confidence
     gain, now = paired_bootstrap(np.asarray(line), full, resamples, confidence), float(full.mean())
-    within = (float(np.clip(value, -now, 1 - now)) for value in asdict(gain).values())
-    gain = Interval(*within)  # no line makes an MRR above 1
+    ends = gain.model_dump().items()  # no line makes an MRR above 1
+    gain = Interval(**{name: float(np.clip(value, -now, 1 - now)) for name, value in ends})
     expected = now + gain.difference
     return {
         "slice": slice_name,
@@ -59,7 +60,7 @@ def learning_curve(
         ],
         "doubled_pairs": 2 * data.num_pairs,
         "expected": expected,
-        "gain": gain.to_json(),
+        "gain": gain.model_dump(),
         "sentence": (
             f"With twice the data ({2 * data.num_pairs:,} pairs) expect MRR@10 of about "
             f"{expected:.3f} ({gain.low:+.3f} to {gain.high:+.3f} against now); the line through "

@@ -1,34 +1,11 @@
 """Paired bootstrap: is one system better than another on the same questions?"""
 
-from dataclasses import asdict, dataclass
-
 import numpy as np
 from jaxtyping import Float
 
+from cube.evaluation.schema.part import Interval
+
 _BLOCK_DRAWS = 8_000_000  # random draws held at once
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Difference of two means with its percentile interval."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def better(self) -> bool:
-        """Whether the whole interval lies above 0."""
-        return self.low > 0
-
-    @property
-    def worse(self) -> bool:
-        """Whether the whole interval lies below 0."""
-        return self.high < 0
-
-    def to_json(self) -> dict[str, float]:
-        """Plain numbers."""
-        return asdict(self)
 
 
 def paired_bootstrap(
@@ -58,4 +35,4 @@ def paired_bootstrap(
         means[start:stop] = differences[draws].mean(axis=1)
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(float(differences.mean()), float(low), float(high))
+    return Interval(difference=float(differences.mean()), low=float(low), high=float(high))

@@ -1,10 +1,8 @@
 """The verdict: may this cube replace the champion, and if not, what to use instead and why."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
-
 from cube.config import GateConfig
-from cube.evaluation.significance import Interval
+from cube.evaluation.schema.judgement import Reason, Verdict
+from cube.evaluation.schema.part import Interval
 
 SLICE_NAMES = {
     "new_wordings": "new wordings of known answers",
@@ -12,39 +10,6 @@ SLICE_NAMES = {
     "dialogue_turns": "next turns of unseen dialogues",
     "all_pairs": "these pairs",
 }
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One rule of the gate: what it asks, what was measured, and whether that is enough.
-
-    `rule` is enough_questions, over_identity, no_worse_than_champion, no_worse_than_best_baseline,
-    no_loss_on_<slice> or answers_belong_to_questions. With `refusal`, a failed rule keeps the cube
-    out; without, it only warns.
-    """
-
-    rule: str
-    asks: str
-    measured: str
-    passed: bool
-    refusal: str | None = None
-    use_instead: str | None = None
-    interval: Interval | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The gate's decision in one sentence, the reasons for it, and what to use instead."""
-
-    promote: bool
-    sentence: str
-    use_instead: str | None = None
-    warnings: list[str] = field(default_factory=list)
-    reasons: list[Reason] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def judge(
@@ -58,6 +23,9 @@ def judge(
     gate: GateConfig | None = None,
 ) -> Verdict:
     """Apply the gate to one slice: every rule is checked, the first that refuses is the verdict.
+
+    Rules are enough_questions, over_identity, no_worse_than_champion, no_worse_than_best_baseline
+    and no_loss_on_<slice>; a failed rule without a refusal only warns.
 
     Args:
         headline: slice the gate reads.
@@ -94,24 +62,31 @@ def judge(
     refusal = next((reason for reason in failed if reason.refusal), None)
     if refusal is not None:
         sentence = f"Not promoted: {refusal.refusal}"
-        return Verdict(False, sentence, refusal.use_instead, warnings, reasons)
-    sentence = (
-        f"Promoted: on {where} the cube scores MRR@10 {scores['cube']:.3f}, the frozen teacher "
-        f"{scores['identity']:.3f} ({_difference(intervals['identity'])}, "
-        f"{num_questions} questions)."
+    else:
+        sentence = (
+            f"Promoted: on {where} the cube scores MRR@10 {scores['cube']:.3f}, the frozen teacher "
+            f"{scores['identity']:.3f} ({_difference(intervals['identity'])}, "
+            f"{num_questions} questions)."
+        )
+    return Verdict(
+        promote=refusal is None,
+        sentence=sentence,
+        use_instead=None if refusal is None else refusal.use_instead,
+        warnings=warnings,
+        reasons=reasons,
     )
-    return Verdict(True, sentence, None, warnings, reasons)
 
 
 def _enough_questions(num_questions: int, min_questions: int) -> Reason:
     return Reason(
-        "enough_questions",
-        f"at least {min_questions} test questions",
-        f"{num_questions} questions",
-        num_questions >= min_questions,
-        f"{num_questions} test questions are too few to judge (at least {min_questions}); use the "
-        "frozen teacher until there are more.",
-        "identity",
+        rule="enough_questions",
+        asks=f"at least {min_questions} test questions",
+        measured=f"{num_questions} questions",
+        passed=num_questions >= min_questions,
+        refusal=f"{num_questions} test questions are too few to judge (at least {min_questions}); "
+        "use the frozen teacher until there are more.",
+        use_instead="identity",
+        interval=None,
     )
 
 
@@ -120,42 +95,45 @@ def _over_identity(
 ) -> Reason:
     by = f" by more than {margin:g}" if margin else ""
     return Reason(
-        "over_identity",
-        f"surely better than the frozen teacher{by}",
-        _difference(against),
-        against.low > margin,
-        f"on {where} the cube is not surely better than the frozen teacher{by} "
+        rule="over_identity",
+        asks=f"surely better than the frozen teacher{by}",
+        measured=_difference(against),
+        passed=against.low > margin,
+        refusal=f"on {where} the cube is not surely better than the frozen teacher{by} "
         f"({_difference(against)}); use {label} (MRR@10 {score:.3f}).",
-        best,
-        against,
+        use_instead=best,
+        interval=against,
     )
 
 
 def _no_worse_than(rule: str, where: str, rival: str, label: str, against: Interval) -> Reason:
     return Reason(
-        f"no_worse_than_{rule}",
-        f"not significantly worse than {label}",
-        _difference(against),
-        not against.worse,
-        f"on {where} the cube is significantly worse than {label} ({_difference(against)}); "
-        f"use {label} instead.",
-        rival,
-        against,
+        rule=f"no_worse_than_{rule}",
+        asks=f"not significantly worse than {label}",
+        measured=_difference(against),
+        passed=not against.worse,
+        refusal=f"on {where} the cube is significantly worse than {label} "
+        f"({_difference(against)}); use {label} instead.",
+        use_instead=rival,
+        interval=against,
     )
 
 
 def _no_loss_on(name: str, against: Interval, refuse: bool) -> Reason:
     where = SLICE_NAMES[name]
-    refusal = f"on {where} the cube is significantly worse than the frozen teacher "
+    refusal = (
+        f"on {where} the cube is significantly worse than the frozen teacher "
+        f"({_difference(against)}); use the frozen teacher."
+    )
     return Reason(
-        f"no_loss_on_{name}",
-        f"no significant loss against the frozen teacher on {where}"
+        rule=f"no_loss_on_{name}",
+        asks=f"no significant loss against the frozen teacher on {where}"
         + ("" if refuse else " (a warning only)"),
-        _difference(against),
-        not against.worse,
-        f"{refusal}({_difference(against)}); use the frozen teacher." if refuse else None,
-        "identity" if refuse else None,
-        against,
+        measured=_difference(against),
+        passed=not against.worse,
+        refusal=refusal if refuse else None,
+        use_instead="identity" if refuse else None,
+        interval=against,
     )
 
 

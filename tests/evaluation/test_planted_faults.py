@@ -19,7 +19,7 @@ from cube.evaluation.headroom import (
     refuse_shuffled,
 )
 from cube.evaluation.leaks import check_leaks, find_leaks
-from cube.evaluation.significance import Interval
+from cube.evaluation.schema.part import Interval
 from cube.ranking import normalized
 from tests.conftest import write_jsonl
 from tests.evaluation.conftest import experiment_of
@@ -131,7 +131,8 @@ def test_copies_in_the_bank_lower_the_ceiling(alike):
     ],
 )
 def test_headroom_is_denied_where_nothing_is_gained_or_left(gain, room, likely):
-    assert _likely(Interval(*gain), room) == likely
+    difference, low, high = gain
+    assert _likely(Interval(difference=difference, low=low, high=high), room) == likely
 
 
 @pytest.mark.parametrize("suspicious", [True, False])

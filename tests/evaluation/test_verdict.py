@@ -1,13 +1,14 @@
 """The gate: promotes what is surely better and no worse than what is there, and says why not."""
 
 from cube.config import GateConfig
-from cube.evaluation.significance import Interval
+from cube.evaluation.schema.part import Interval
 from cube.evaluation.targets import Target
 from cube.evaluation.verdict import judge
 
-UP = Interval(0.1, 0.05, 0.15)
-DOWN = Interval(-0.1, -0.15, -0.05)
-LEVEL = Interval(0.0, -0.05, 0.05)
+UP = Interval(difference=0.1, low=0.05, high=0.15)
+DOWN = Interval(difference=-0.1, low=-0.15, high=-0.05)
+LEVEL = Interval(difference=0.0, low=-0.05, high=0.05)
+UNSURE = Interval(difference=-0.01, low=-0.05, high=0.03)
 LABELS = {"identity": "frozen teacher", "dense": "dense map", "champion": "champion v1"}
 SCORES = {"cube": 0.5, "identity": 0.4, "dense": 0.45, "champion": 0.6}
 
@@ -33,7 +34,7 @@ def test_refuses_what_is_worse_than_champion_or_best_baseline():
     assert verdict(identity=UP, dense=UP, champion=DOWN).use_instead == "champion"
     assert verdict(identity=UP, dense=DOWN).use_instead == "dense"
     assert verdict(identity=UP, dense=UP, champion=LEVEL).promote
-    assert verdict(identity=UP, dense=Interval(-0.01, -0.05, 0.03)).promote  # not surely worse
+    assert verdict(identity=UP, dense=UNSURE).promote  # not surely worse
 
 
 def test_refuses_to_judge_few_questions():

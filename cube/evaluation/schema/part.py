@@ -24,3 +24,13 @@ class Interval(Part):
     difference: float = Field(description="mean of the differences")
     low: float = Field(description="lower end")
     high: float = Field(description="upper end")
+
+    @property
+    def better(self) -> bool:
+        """Whether the whole interval lies above 0."""
+        return self.low > 0
+
+    @property
+    def worse(self) -> bool:
+        """Whether the whole interval lies below 0."""
+        return self.high < 0
