@@ -9,11 +9,11 @@ from collections.abc import Callable
 from torch import nn
 
 from cube.config import CoreConfig
-from cube.lattice.rules.axes import AxisSweeps
+from cube.lattice.rules.axes import AxisSweep
 from cube.lattice.rules.cells import CellularAutomaton
 from cube.lattice.rules.channels import with_channels
 from cube.lattice.rules.hub import with_hub
-from cube.lattice.rules.planes import PlaneSweeps
+from cube.lattice.rules.planes import PlaneSweep
 from cube.lattice.rules.whole import DenseResidual, LowRankResidual, ResidualMLP
 from cube.lattice.shape import Shape
 
@@ -26,15 +26,15 @@ _SWEEPS, _SWEEPS_BESIDE_HUB = 3, 2  # a hub of a twelfth of the cells costs what
 def _planes(shape: Shape, config: CoreConfig) -> nn.Module:
     hidden, channels = config.hidden or 0.0, config.channels or 1
     sweeps = config.sweeps or (_SWEEPS_BESIDE_HUB if _hub_units(config) else _SWEEPS)
-    rule = PlaneSweeps(shape, sweeps, config.gated, hidden, channels)
-    return with_channels(shape, channels, rule)
+    along = (PlaneSweep(shape, i % 3, config.gated, hidden, channels) for i in range(sweeps))
+    return with_channels(shape, channels, nn.Sequential(*along))
 
 
 def _axes(shape: Shape, config: CoreConfig) -> nn.Module:
     hidden, channels = _of_shared_rule(config)
-    return with_channels(
-        shape, channels, AxisSweeps(shape, config.sweeps or _SWEEPS, hidden, channels)
-    )
+    sweeps = range(config.sweeps or _SWEEPS)
+    along = (AxisSweep(shape, i % 3, hidden, channels) for i in sweeps)
+    return with_channels(shape, channels, nn.Sequential(*along))
 
 
 def _cells(shape: Shape, config: CoreConfig) -> nn.Module:

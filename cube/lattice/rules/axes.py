@@ -13,7 +13,10 @@ from cube.lattice.shape import Shape
 
 
 class AxisSweep(nn.Module):
-    """One sweep; the identity at first."""
+    """One sweep; the identity at first.
+
+    `hidden` is the width of a hidden layer relative to a line, 0 for none.
+    """
 
     def __init__(self, shape: Shape, axis: int, hidden: float, channels: int):
         super().__init__()
@@ -25,18 +28,3 @@ class AxisSweep(nn.Module):
         lines = x.movedim(self.axis + 1, -2)  # (..., N, C)
         update = self.update(lines.flatten(-2)).unflatten(-1, lines.shape[-2:])
         return x + update.movedim(-2, self.axis + 1)
-
-
-class AxisSweeps(nn.Sequential):
-    """Sweeps along the axes in turn."""
-
-    def __init__(self, shape: Shape, sweeps: int, hidden: float, channels: int):
-        """Build the sweeps.
-
-        Args:
-            shape: of the lattice.
-            sweeps: how many.
-            hidden: width of the hidden layer relative to a line; 0: a linear map.
-            channels: numbers in a cell.
-        """
-        super().__init__(*(AxisSweep(shape, i % 3, hidden, channels) for i in range(sweeps)))

@@ -20,7 +20,8 @@ class PlaneSweep(nn.Module):
     """One sweep: z + g(z) (W z + b) for every plane z, with W and b zero at first: the identity.
 
     The gate g(z) = 2 sigmoid(sqrt(P) u·z), one number a plane, turns the move of a plane up or down
-    by what is in it; a zero u is no gate. With a hidden layer, W acts on gelu(V z + c) instead.
+    by what is in it; a zero u is no gate. With a hidden layer, W acts on gelu(V z + c) instead;
+    `hidden` is its width relative to the plane, 0 for none.
     """
 
     def __init__(self, shape: Shape, axis: int, gated: bool, hidden: float, channels: int):
@@ -53,21 +54,3 @@ class PlaneSweep(nn.Module):
             scale = self.gate.shape[1] ** 0.5
             y_NBP = y_NBP * (2 * torch.sigmoid(torch.bmm(z_NBP, self.gate) * scale))
         return (z_NBP + y_NBP).reshape(moved.shape).movedim(0, self.axis + 1)
-
-
-class PlaneSweeps(nn.Sequential):
-    """Sweeps along the axes in turn."""
-
-    def __init__(self, shape: Shape, sweeps: int, gated: bool, hidden: float, channels: int):
-        """Build the sweeps.
-
-        Args:
-            shape: of the lattice.
-            sweeps: how many.
-            gated: whether every plane has a gate.
-            hidden: width of a hidden layer relative to the plane; 0: a linear map.
-            channels: numbers in a cell.
-        """
-        super().__init__(
-            *(PlaneSweep(shape, i % 3, gated, hidden, channels) for i in range(sweeps))
-        )
