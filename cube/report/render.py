@@ -9,7 +9,6 @@ from cube import __version__, storage
 from cube.errors import DataError
 from cube.registry import Registry
 from cube.report.page import render_page
-from cube.report.sections.absent import absent_sections
 from cube.report.sections.comparison import comparison_section, similarities_section
 from cube.report.sections.confidence import confidence_section
 from cube.report.sections.data import data_section, drift_section, validation_section
@@ -43,6 +42,16 @@ _TITLES = {  # of the sections, in their order; each has a template of its name
     "measurements": "Measurements",
     "config": "Config and digests",
 }
+_ABSENT = {  # what is said in the place of a section that has no numbers
+    "ranks": "Rank curve: this evaluation is older than it; evaluate the run again.",
+    "groups": "Parts of the test: this evaluation is older than they are; evaluate the run again.",
+    "outlook": "Outlook (headroom, learning curve, label and leak checks): not measured.",
+    "confidence": "Confidence: too few validation or test questions, or too few answered right or "
+    "wrong, to calibrate it.",
+    "map": "Map of embeddings: not computed in this evaluation.",
+    "lattice": "Movement of the lattice: not computed in this evaluation.",
+    "failures": "Error analysis: not made in this evaluation.",
+}
 _LIBRARIES = ("torch", "sentence-transformers", "transformers", "numpy")
 
 
@@ -75,7 +84,7 @@ def report_html(run: Run) -> str:
         created=run.facts["created"],
         confidence_level=run.config.evaluation.confidence,
         contents=contents,
-        absent=absent_sections(sections),
+        absent=[why for name, why in _ABSENT.items() if sections[name] is None],
         **sections,
     )
 
