@@ -161,8 +161,8 @@ class EmbeddingCache:
         db.executemany("DELETE FROM vectors WHERE text_id = ?", [(i,) for i in damaged])
 
     def _insert(self, db: sqlite3.Connection, rows: list[tuple], dimension: int) -> None:
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with db:
+            db.execute("BEGIN IMMEDIATE")
             db.execute("INSERT OR IGNORE INTO meta VALUES ('dimension', ?)", (dimension,))
             if rows and int(_meta(db, "dimension") or 0) != dimension:
                 raise DataError(
@@ -170,10 +170,6 @@ class EmbeddingCache:
                     f"not of {dimension}."
                 )
             db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
 
     def run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run an action on the database; a corrupt file is set aside and it is run again."""
@@ -275,8 +271,8 @@ def _whole_rows(path: Path, item_size: int) -> Iterator[list[tuple[str, bytes, i
 def _create(db: sqlite3.Connection, item_size: int) -> None:
     """Create the tables, or give the vectors of an older file their checksums."""
     db.create_function("vector_checksum", 2, checksum, deterministic=True)
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with db:
+        db.execute("BEGIN IMMEDIATE")
         db.execute(
             "CREATE TABLE IF NOT EXISTS vectors "
             "(text_id TEXT UNIQUE NOT NULL, value BLOB NOT NULL, checksum INTEGER)"
@@ -291,10 +287,6 @@ def _create(db: sqlite3.Connection, item_size: int) -> None:
                 dimension = length[0] // item_size
                 db.execute("INSERT INTO meta VALUES ('dimension', ?)", (dimension,))
         db.execute(f"PRAGMA user_version = {_VERSION}")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
 
 
 def _meta(db: sqlite3.Connection, key: str) -> Any:
