@@ -4,7 +4,7 @@ The newest questions that were answered are ranked by the champion among its own
 ones, and compared with its test questions in a bank of the same size.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -23,8 +23,7 @@ _FEWEST = 10  # questions on either side
 _MOST_QUESTIONS, _MOST_ANSWERS = 2_000, 5_000
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """Questions with the answers they were given; row i of one belongs to row i of the other."""
 
     questions: Float[np.ndarray, "pairs dim"]
@@ -46,10 +45,7 @@ def judge_quality(
         The fall of MRR@10, or None where there are fewer than 10 questions on a side.
     """
     vectors, task = _among(recent, known)
-    test = known.splits == Split.TEST
-    old_task = RetrievalTask.from_pairs(
-        known.questions[test], known.answers[test], known.bank, known.questions, known.answers
-    )
+    old_task = known.task_of(np.flatnonzero(known.splits == Split.TEST))
     if min(len(task), len(old_task)) < _FEWEST:
         return None
     most = min(len(known.bank), _MOST_ANSWERS)

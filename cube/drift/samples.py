@@ -23,13 +23,13 @@ class Sample:
     Attributes:
         vectors: shape (questions, dim).
         texts: the questions, in the same order; empty where they are not known any more.
-        pairs: vectors of questions and answers, both of shape (pairs, dim).
+        pairs: vectors of those that were answered, and of their answers.
         drawn_from: how many questions there were, where these are a sample.
     """
 
     vectors: np.ndarray
     texts: list[str] = field(default_factory=list)
-    pairs: tuple[np.ndarray, np.ndarray] | None = None
+    pairs: Answered | None = None
     drawn_from: int = 0
 
 
@@ -48,7 +48,7 @@ def recent_questions(config: Config, corpus: Corpus, vectors: Vectors) -> Sample
     rows = sampled(known, config.drift.max_rows)
     asked = np.isin(corpus.questions, rows)
     if asked.any():
-        pairs = vectors.rows(corpus.questions[asked]), vectors.rows(corpus.answers[asked])
+        pairs = Answered(*(vectors.rows(of[asked]) for of in (corpus.questions, corpus.answers)))
     return Sample(vectors.rows(rows), corpus.texts(rows), pairs, len(known))
 
 
@@ -80,8 +80,7 @@ def quality(config: Config, champion: SavedCube | None, current: Sample) -> Judg
     run = run_of(config, champion) if champion is not None else None
     if champion is None or run is None or current.pairs is None:
         return None
-    recent = Answered(*current.pairs)
-    return judge_quality(champion.cube, recent, run.experiment, config.drift.deviations)
+    return judge_quality(champion.cube, current.pairs, run.experiment, config.drift.deviations)
 
 
 def part_of(sample: Sample, most: int) -> Sample:
