@@ -17,6 +17,9 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.context import TaskRunContext
+from pydantic import HttpUrl, ValidationError
+
+from cube.errors import ConfigError
 
 _PORT = 9100  # where reports are served unless CUBE_REPORTS_URL says otherwise
 _UPDATE_SECONDS = 3.0  # between two updates of a bar: each is a request to the server
@@ -51,12 +54,24 @@ def page_url(path: Path, home: Path) -> str:
     """Return the address of a page where the folder `home` is served.
 
     Browsers refuse file:// links on an http page, so the folder needs a server: see `serve_hint`.
+
+    Raises:
+        ConfigError: when CUBE_REPORTS_URL is no address that a browser can open.
     """
     return f"{_reports_url()}/{path.relative_to(home).as_posix()}"
 
 
 def _reports_url() -> str:
-    return os.environ.get("CUBE_REPORTS_URL", f"http://127.0.0.1:{_PORT}").rstrip("/")
+    address = (os.environ.get("CUBE_REPORTS_URL") or f"http://127.0.0.1:{_PORT}").rstrip("/")
+    try:
+        HttpUrl(address)
+    except ValidationError as error:
+        raise ConfigError(
+            f"CUBE_REPORTS_URL={address} is no address of a web server "
+            f"({error.errors()[0]['msg']}): set it for the worker, such as to "
+            f"http://127.0.0.1:{_PORT}."
+        ) from None
+    return address
 
 
 def serve_hint(home: Path) -> str:

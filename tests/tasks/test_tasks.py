@@ -307,6 +307,13 @@ def test_reports_are_linked_where_runs_are_served(monkeypatch):
     assert page_url(page, home) == "https://reports.example/cube/runs/demo-1/report/index.html"
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1:pages", "localhost:9100", "http://a:99999"])
+def test_reports_under_no_address_are_a_sentence(address, monkeypatch):
+    monkeypatch.setenv("CUBE_REPORTS_URL", address)
+    with pytest.raises(ConfigError, match=f"CUBE_REPORTS_URL={address} is no address of a web"):
+        page_url(Path("var/index.html"), Path("var"))
+
+
 def test_logs_are_forwarded_once():
     forward_logs()
     forward_logs()
