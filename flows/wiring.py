@@ -1,6 +1,7 @@
 """What all flows share: their form, the name of a run, and errors told as a sentence."""
 
 import functools
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ def cube_flow(name: str, description: str) -> Callable[[Callable[..., Any]], Flo
         @functools.wraps(function)
         def told(*args: Any, **kwargs: Any) -> Any:
             forward_logs()
+            logging.getLogger("prefect.flow_runs").addFilter(_untold)
             try:
                 return function(*args, **kwargs)
             except TrainingInterruptedError as stopped:
@@ -45,6 +47,11 @@ def cube_flow(name: str, description: str) -> Callable[[Callable[..., Any]], Flo
         return flow(told, name=name, flow_run_name=name_of_run, description=description)
 
     return decorate
+
+
+def _untold(record: logging.LogRecord) -> bool:
+    """Whether a record says more than the run's state: Prefect logs its error with a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], CubeError))
 
 
 def _stopped(error: TrainingInterruptedError) -> State:

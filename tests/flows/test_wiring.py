@@ -1,10 +1,12 @@
 """How a flow ends when its training was told to stop: by a person, or with the worker."""
 
+import logging
 import signal
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow
 from prefect.runtime import flow_run
 from prefect.states import Cancelling
 
@@ -23,7 +25,9 @@ def stopped(by_a_person: bool) -> None:
 
 @cube_flow("wrong", "Ends as bad input does.")
 def wrong(error: str) -> None:
-    """Raise an error a person can act on."""
+    """Raise an error a person can act on, or a bug."""
+    if error == "bug":
+        raise ZeroDivisionError
     raise DataError(error) if error == "data" else OSError(28, "No space left on device")
 
 
@@ -38,3 +42,25 @@ def test_what_a_person_can_act_on_is_the_message(prefect_server, error):
     state = wrong(error, return_state=True)
     assert state.name == "Failed"
     assert state.message in ("data", "[Errno 28] No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters", "traced"),
+    [
+        (stopped, {"by_a_person": True}, False),
+        (stopped, {"by_a_person": False}, False),
+        (wrong, {"error": "data"}, False),
+        (wrong, {"error": "bug"}, True),
+    ],
+)
+def test_only_what_no_sentence_tells_has_a_traceback(
+    prefect_server, caplog, flow, parameters, traced
+):
+    logger = logging.getLogger("prefect.flow_runs")
+    logger.addHandler(caplog.handler)
+    try:
+        with pytest.raises((DataError, TrainingInterruptedError, ZeroDivisionError)):
+            run_flow(flow, parameters=parameters, error_logger=logger)  # as a worker does
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert ("Traceback" in caplog.text) is traced
