@@ -4,6 +4,7 @@ from typing import Any
 
 from cube import steps
 from cube.config import Config
+from cube.evaluation.verdict import as_judged
 from cube.registry import Registry
 from tasks.artifacts import publish_facts, publish_markdown, publish_table, serve_hint
 from tasks.common import alone_in, open_run, step
@@ -25,17 +26,18 @@ def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
     headline = values["slices"][values["headline"]]
     table = _baselines(values, headline)
     verdict = values["verdict"]
+    sentence = as_judged(verdict["sentence"])
     publish_table("baselines", table, f"MRR@10 and more on {headline['questions']} questions")
     publish_table("targets", _targets(values), "Targets the project set out with")
     publish_markdown(
         "verdict",
         _verdict(opened.run_id, values, table) + "\n\n" + serve_hint(opened.config.home) + "\n",
-        verdict["sentence"],
+        sentence,
     )
     scores = headline["scores"]
     return {
         "promote": verdict["promote"],
-        "sentence": verdict["sentence"],
+        "sentence": sentence,
         "headline": values["headline"],
         "cube": scores["cube"]["mrr@10"],
         "frozen_teacher": scores["identity"]["mrr@10"],
@@ -132,9 +134,9 @@ def _verdict(run_id: str, values: dict[str, Any], table: list[dict[str, Any]]) -
     verdict = values["verdict"]
     columns = [name for name in table[0] if name != "parameters"]
     lines = [
-        f"# The gate says {'yes' if verdict['promote'] else 'no'}: {run_id}",
+        f"# Verdict on {run_id}",
         "",
-        verdict["sentence"],
+        as_judged(verdict["sentence"]),
         *(f"\n**Warning.** {warning}" for warning in verdict["warnings"]),
         "",
         "| " + " | ".join(columns) + " |",

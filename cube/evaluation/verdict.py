@@ -77,6 +77,11 @@ def judge(
     )
 
 
+def as_judged(sentence: str) -> str:
+    """Return a verdict's sentence as what the gate says, where nothing was promoted by it yet."""
+    return sentence.replace("Promoted:", "The gate says yes:", 1)
+
+
 def _enough_questions(num_questions: int, min_questions: int) -> Reason:
     return Reason(
         rule="enough_questions",

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cube.evaluation.verdict import SLICE_NAMES
+from cube.evaluation.verdict import SLICE_NAMES, as_judged
 from cube.runs import Run
 
 
@@ -48,9 +48,7 @@ def print_evaluation(evaluation: dict[str, Any], promoted: bool = False) -> None
     for name in sorted(evaluation["slices"], key=lambda name: name != headline):
         out.print(_table(evaluation, name, is_headline=name == headline))
     verdict = evaluation["verdict"]
-    sentence = verdict["sentence"]
-    if not promoted:
-        sentence = sentence.replace("Promoted:", "The gate says yes:", 1)
+    sentence = verdict["sentence"] if promoted else as_judged(verdict["sentence"])
     out.print(sentence, style="bold green" if verdict["promote"] else "bold red")
     for warning in verdict["warnings"]:
         out.print(f"Warning: {warning}", style="yellow")

@@ -17,6 +17,7 @@ from prefect.client.schemas.filters import (
 from prefect.logging.handlers import APILogHandler
 
 from cube.errors import ConfigError
+from cube.evaluation.verdict import as_judged
 from cube.registry import Registry
 from cube.runs import Run
 from expectations import ExpectationError
@@ -95,7 +96,7 @@ def test_artifacts_tell_the_story(first):
     } <= seen.artifacts.keys()  # fmt: skip
     baselines = json.loads(seen.artifacts["baselines"].data)
     assert {"cube", "frozen teacher (identity)"} <= {row["system"] for row in baselines}
-    assert result["verdict"] in seen.artifacts["verdict"].data
+    assert as_judged(result["verdict"]) in seen.artifacts["verdict"].data
     assert "python -m http.server --bind 127.0.0.1" in seen.artifacts["verdict"].data
     link = f"http://127.0.0.1:9100/runs/{Path(result['run']).name}/report/index.html"
     assert link in seen.artifacts["report"].data

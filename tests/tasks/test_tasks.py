@@ -18,6 +18,7 @@ from cube.errors import ConfigError, DataError, GateError
 from cube.registry import Registry
 from cube.runs import Run
 from expectations import ExpectationError
+from tasks import evaluation
 from tasks.artifacts import page_url, serve_hint
 from tasks.common import forward_logs, may_pass
 from tasks.data import ingest_data
@@ -29,6 +30,7 @@ from tasks.training import start_run
 from tasks.validation import validate_embeddings, validate_pairs, validate_records
 from tests.conftest import write_jsonl
 from tests.registry.conftest import judgement, make_model
+from tests.report.conftest import evaluation_values
 
 
 def prepare(config: Config) -> dict[str, str]:
@@ -192,6 +194,20 @@ def test_what_the_gate_refuses_is_promoted_only_against_it(tiny_config, tmp_path
     assert registry.champion() is None
     promote_version.fn(tiny_config, "v1", "Ada", "try", against_the_gate=True)
     assert [(entry.version, entry.kind) for entry in registry.history()] == [("v1", "forced")]
+
+
+def test_a_judgement_does_not_say_that_it_promoted(tiny_config, monkeypatch):
+    shown = []
+    monkeypatch.setattr(steps, "evaluate", lambda run: evaluation_values())
+    monkeypatch.setattr(evaluation, "publish_markdown", lambda *texts: shown.extend(texts))
+    Run(tiny_config.home / "a").write("run.json", {"id": "a"})
+    judged = evaluation.evaluate_cube.fn(
+        {"folder": str(tiny_config.home / "a"), "id": "a", "config": dump_config(tiny_config)}
+    )
+    _, page, description = shown
+    assert judged["promote"] and judged["sentence"] == description
+    assert description.startswith("The gate says yes: on new wordings") and description in page
+    assert "Promoted" not in page
 
 
 def test_a_champion_over_another_teacher_is_nothing_to_compare_with(tiny_config, tmp_path):
