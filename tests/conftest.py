@@ -13,6 +13,7 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 # Tasks called without Prefect log without a flow run, to a handler that would warn of it.
 os.environ["PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW"] = "ignore"
+os.environ.pop("CUBE_REPORTS_URL", None)  # set by deployments/env.sh
 
 import json
 from pathlib import Path
