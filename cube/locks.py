@@ -1,11 +1,14 @@
 """Locks between processes: whoever is killed lets go of them."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -14,7 +17,11 @@ def locked(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                logger.info("waiting until another process lets go of %s", path)
+                fcntl.flock(file, fcntl.LOCK_EX)
             if not _is_at(file, path):  # removed by the one that held it while this one waited
                 continue
             try:
