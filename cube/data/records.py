@@ -15,6 +15,8 @@ _SHOWN_CHARACTERS = 60
 _SHOWN_FIELDS, _SHOWN_NAMES = 8, 160  # fields, characters of all their names
 _MAX_ANSWERS = 10_000  # each is stored with the question: a short row could ask for any amount
 _PROMPTING = ("system", "developer")  # roles of a first turn that is said to the model
+_TOOLS = ("tool", "function", "function_call", "observation")  # roles of what a program says
+_CALLS = ("tool_calls", "function_call")  # fields of a turn that asks a program
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ class RecordParser:
             )
         said = (self._turn(i, value) for i, value in enumerate(values))
         turns = tuple(turn for turn in said if turn is not None)
+        if len(turns) < 2:
+            raise RowError("fewer than two turns are left without those of prompts and tools")
         dialogue_id = _identity(fields.get("dialogue_id", fields.get("id")))
         if dialogue_id is not None:
             return Dialogue(dialogue_id, turns, source, dialogue_id)
@@ -162,7 +166,7 @@ class RecordParser:
         return Dialogue(hashlib.sha256(words).hexdigest()[:16], turns, source)
 
     def _turn(self, i: int, value: Any) -> Turn | None:
-        """Return a turn, or None for the prompt of a chat, which nobody who asks will say."""
+        """Return a turn, or None for what nobody says: a prompt, what goes to and from tools."""
         if isinstance(value, str):  # bare texts: two people taking turns, the asking one first
             return Turn(("user", "assistant")[i % 2], self._clean(value, f"text of turn {i}"))
         if not isinstance(value, dict):
@@ -173,15 +177,38 @@ class RecordParser:
             raise RowError(f"turn {i} needs a speaker and a text")
         speaker = self._clean(speaker, f"speaker of turn {i}")
         role = self._speakers.get(speaker.casefold(), speaker)
-        if i == 0 and self._is_prompt(role):
+        content = next((value[name] for name in TURN_TEXT if name in value), None)
+        text = self._joined(content) if isinstance(content, list) else content
+        if i == 0 and self._is_other(role, _PROMPTING):
             self.removed["system prompts of dialogues"] += 1
             return None
-        text = next((value[name] for name in TURN_TEXT if name in value), None)
+        if self._is_other(role, _TOOLS) or (text in (None, "") and _calls_tool(value, content)):
+            self.removed["turns of dialogues to and from tools"] += 1
+            return None
         return Turn(role, self._clean(text, f"text of turn {i}"))
 
-    def _is_prompt(self, speaker: str) -> bool:
+    def _is_other(self, speaker: str, roles: tuple[str, ...]) -> bool:
         answering = self._config.answer_speakers
-        return bool(answering) and speaker not in answering and speaker.casefold() in _PROMPTING
+        return bool(answering) and speaker not in answering and speaker.casefold() in roles
+
+    def _joined(self, parts: list[Any]) -> str | None:
+        """Return the text of a turn that stands in parts, as turns with pictures do."""
+        texts = [text for part in parts if isinstance(text := _text_of(part), str)]
+        if len(texts) < len(parts):
+            self.removed["parts of turns that are no text"] += len(parts) - len(texts)
+        return "\n".join(texts) or None
+
+
+def _text_of(part: Any) -> Any:
+    if isinstance(part, dict) and str(part.get("type", "text")).endswith("text"):
+        return part.get("text")
+    return part
+
+
+def _calls_tool(turn: dict[str, Any], content: Any) -> bool:
+    parts = content if isinstance(content, list) else ()
+    kinds = [str(part.get("type")) for part in parts if isinstance(part, dict)]
+    return any(turn.get(name) for name in _CALLS) or any(k.startswith("tool") for k in kinds)
 
 
 def _with_input(fields: dict[str, Any]) -> Any:

@@ -94,3 +94,53 @@ def test_a_prompt_that_is_no_turn_costs_no_chat(prompt):
     assert parse({"messages": messages}) == parse({"messages": messages[1:]})
     with pytest.raises(RowError, match="text of turn 1"):
         parse({"messages": [messages[1], messages[0], messages[2]]})
+
+
+def chat(*turns, **settings):
+    """Return speakers and texts of a chat, and what was left out of it."""
+    messages = [t if isinstance(t, dict) else {"role": t[0], "content": t[1]} for t in turns]
+    parser = RecordParser(DataConfig(**settings))
+    record = parser.parse({"messages": messages}, "file")
+    assert isinstance(record, Dialogue)
+    return [(turn.speaker, turn.text) for turn in record.turns], parser.removed
+
+
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "weather"}}]}
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [CALL, ("tool", '{"t": 21}')],
+        [{"role": "assistant", "content": "", "function_call": {"name": "f"}}, ("function", "21")],
+        [("function_call", "{}"), ("observation", "21")],
+        [("assistant", [{"type": "tool_use", "id": "t", "name": "w", "input": {}}]),
+         ("user", [{"type": "tool_result", "tool_use_id": "t", "content": "21"}])],
+    ],
+)  # fmt: skip
+def test_what_goes_to_and_from_tools_is_no_turn(turns):
+    said = [("user", "Weather?"), ("assistant", "Sunny.")]
+    found, removed = chat(said[0], *turns, said[1])
+    assert found == said
+    assert removed["turns of dialogues to and from tools"] == 2
+    with pytest.raises(RowError, match="fewer than two turns are left"):
+        chat(said[0], *turns)
+
+
+def test_a_tool_that_is_renamed_or_answers_is_heard():
+    turns = [("user", "2 + 2?"), ("tool", "4")]
+    assert chat(*turns, speakers={"tool": "assistant"})[0][1] == ("assistant", "4")
+    assert chat(*turns, answer_speakers=["tool"])[0] == turns
+    with pytest.raises(RowError, match="text of turn 1 is missing"):
+        chat(turns[0], {**CALL, "tool_calls": None})
+
+
+def test_a_turn_in_parts_is_its_texts():
+    picture = {"type": "image_url", "image_url": {"url": "http://localhost/cat.png"}}
+    parts = [{"type": "text", "text": "What is"}, picture, {"type": "input_text", "text": "this?"}]
+    found, removed = chat(("user", parts), ("assistant", ["A cat."]))
+    assert found == [("user", "What is this?"), ("assistant", "A cat.")]
+    assert removed == {"parts of turns that are no text": 1}
+    for nothing in ([picture], [], [{"type": "text", "text": None}]):
+        with pytest.raises(RowError, match="text of turn 0 is missing"):
+            chat(("user", nothing), ("assistant", "A cat."))
