@@ -8,7 +8,8 @@ from typing import IO
 from cube.data.lines import Line, read_lines
 from cube.data.rows import MAX_ROW_BYTES, Row
 
-_MARK = re.compile(r"\s*(q|question|a|answer)\s*[:：]\s*", re.IGNORECASE)
+_MARK = re.compile(r"\s*(q|question|a|answer)\s*\d*\s*[:：]\s*", re.IGNORECASE)
+_MAX_TITLE_CHARACTERS = 1_000  # above the first question
 
 
 def read(stream: IO[bytes], label: str, blocks: bool | None = None) -> Iterator[Row]:
@@ -17,16 +18,25 @@ def read(stream: IO[bytes], label: str, blocks: bool | None = None) -> Iterator[
     Args:
         stream: UTF-8.
         label: name of the file.
-        blocks: None: blocks if the first line that is not blank begins with `Q:`.
+        blocks: None: blocks if the file begins with `Q:`, or soon has a `Q:` and then an `A:`.
     """
     lines = read_lines(stream)
-    first = next((line for line in lines if line.error or line.text.strip()), None)
-    if first is None:
-        return
+    head, size = [], 0
+    for line in lines:
+        head.append(line)
+        size += len(line.text)
+        if size > _MAX_TITLE_CHARACTERS:
+            break
     if blocks is None:
-        blocks = _mark(first) == "q"
-    lines = chain([first], lines)
-    yield from _blocks(lines, label) if blocks else _single(lines, label)
+        blocks = _begins_blocks(head)
+    rest = chain(head, lines)
+    yield from _blocks(rest, label) if blocks else _single(rest, label)
+
+
+def _begins_blocks(head: list[Line]) -> bool:
+    lines = [line for line in head if line.error or line.text.strip()]
+    marks = [None if line.error else _mark(line) for line in lines]
+    return marks[:1] == ["q"] or [mark for mark in marks if mark][:2] == ["q", "a"]
 
 
 def _mark(line: Line) -> str | None:
@@ -47,6 +57,8 @@ def _blocks(lines: Iterator[Line], label: str) -> Iterator[Row]:
     block: _Block | None = None
     for line in lines:
         mark = None if line.error else _mark(line)
+        if block is None and not line.error and not line.text.strip():
+            continue
         if mark == "q" or block is None:
             if block is not None:
                 yield block.row(label)

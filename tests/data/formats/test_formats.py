@@ -49,6 +49,7 @@ def csv_of(delimiter: str, header=("question", "answer")) -> str:
         ("a.csv", "\n" + csv_of("\t", ("Question Text", "ANSWER_TEXT"))),
         ("a.txt", "".join(f"Q: {q}\nA: {a}\n\n" for q, a in PAIRS)),
         ("a.txt", "".join(f"question: {q}\nanswer: {a}\n" for q, a in PAIRS)),
+        ("a.txt", "".join(f"Q{i}: {q}\nA{i}: {a}\n" for i, (q, a) in enumerate(PAIRS))),
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
@@ -210,6 +211,16 @@ def test_blocks_that_are_not_whole_are_quarantined(tmp_path):
         (4, "answer is missing"),
         (5, "has two answers: begin every question with Q:"),
     ]
+
+
+def test_a_title_above_blocks_is_quarantined(tmp_path):
+    (tmp_path / "a.txt").write_text("\nOur FAQ\n=======\n\nQ: one\nA: two\n\nQ: three\nA: four\n")
+    corpus = ingest(tmp_path, tmp_path / "a.txt")
+    assert pairs_of(corpus) == [("one", "two"), ("three", "four")]
+    (entry,) = quarantine_of(corpus)
+    assert (entry["line"], entry["row"]) == (2, {"text": "Our FAQ\n======="})
+    (tmp_path / "a.txt").write_text("A note.\nQ: is a letter.\nSo is R.\n")
+    assert len(ingest(tmp_path, tmp_path / "a.txt").texts()) == 3
 
 
 def test_folders_globs_and_odd_names(tmp_path):
