@@ -4,7 +4,7 @@ Spelling is compared without case, spaces and punctuation: `Question_Text` is `q
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -54,13 +54,24 @@ def columns_to_read(names: Sequence[str], mapping: dict[str, str], where: object
     """Return the columns that are known, in their order.
 
     Raises:
-        DataError: naming columns and file, when none is.
+        DataError: naming columns and file, when none is, or one is there twice.
     """
     known = set(known_columns(tuple(names), mapping).values())
+    check_single(names, known, where)
     if not known:
         shown = ", ".join(map(repr, names[:20]))
         raise DataError(f"{where} has no column that is known: {shown}. Name them in data.columns.")
     return sorted(known, key=list(names).index)
+
+
+def check_single(names: Sequence[str], read: Iterable[str], where: object) -> None:
+    """Pass columns, unless two of those that are read have one name.
+
+    Raises:
+        DataError: naming them.
+    """
+    if double := sorted(name for name in read if list(names).count(name) > 1):
+        raise DataError(f"{where} names {', '.join(map(repr, double))} twice: rename one of them.")
 
 
 @lru_cache(maxsize=1_024)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
-from cube.data.columns import known_columns
+from cube.data.columns import check_single, known_columns
 from cube.data.lines import Line, read_lines
 from cube.data.rows import Row
 from cube.errors import DataError
@@ -70,11 +70,9 @@ def _row(
 
 
 def _check_header(header: list[str], label: str, mapping: dict[str, str]) -> None:
-    # Spreadsheets export empty columns as well, none of which has a name.
-    double = sorted({name for name in header if name and header.count(name) > 1})
-    if double:
-        raise DataError(f"{label}: the header names {', '.join(map(repr, double))} twice.")
-    if not known_columns(tuple(header), mapping):
+    known = known_columns(tuple(header), mapping)
+    check_single(header, known.values(), f"{label}: the header")
+    if not known:
         raise DataError(
             f"{label} has no column that is known: {', '.join(map(repr, header[:20]))}. Name them "
             "in data.columns, or the delimiter in data.delimiter."

@@ -99,6 +99,18 @@ def test_empty_columns_of_a_spreadsheet_have_no_name(tmp_path):
         ingest(tmp_path, path)
 
 
+def test_two_columns_of_one_name_are_refused_where_they_are_read(tmp_path):
+    cells = [pa.array([text]) for text in ("One?", "two", "three")]
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_arrays(cells, ["question", "answer", "answer"]), path)
+    with pytest.raises(DataError, match=r"a\.parquet names 'answer' twice"):
+        ingest(tmp_path, path)
+    pq.write_table(pa.Table.from_arrays([*cells, cells[0]], ["question", "answer", "x", "x"]), path)
+    assert pairs_of(ingest(tmp_path, path)) == [("One?", "two")]
+    (tmp_path / "a.csv").write_text("question,x,answer,x\nOne?,,two,three\n")
+    assert pairs_of(ingest(tmp_path, tmp_path / "a.csv")) == [("One?", "two")]
+
+
 def test_the_delimiter_is_found_by_mapped_columns_too(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("Frage;Antwort, kurz\nEins?;zwei\n")
