@@ -5,6 +5,7 @@ starts again at the line after it.
 """
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import IO
@@ -15,6 +16,7 @@ from cube.data.rows import Row
 from cube.errors import DataError
 
 _DELIMITERS = ",;\t|"
+_NAMED_DELIMITER = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # a line above the header, for Excel
 _MAX_RECORD_CHARACTERS = 1 << 22  # quoted line feeds included
 
 
@@ -39,7 +41,10 @@ def read(
         line = records.peek()
         if line is None:
             return
-        if line.text.strip():
+        if named := _NAMED_DELIMITER.fullmatch(line.text.strip("\r\n")):
+            delimiter = delimiter or named[1]
+            records.skip()
+        elif line.text.strip():
             delimiter = delimiter or _guess_delimiter(line.text, mapping)
             _, fields, error = records.next(delimiter)
             if error is not None or fields is None:
