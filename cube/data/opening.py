@@ -98,9 +98,17 @@ def open_utf8(file: SourceFile, encoding: str, max_expansion: int) -> Iterator[I
         if used in {"utf-8", "utf-8-sig"}:
             if start.startswith(codecs.BOM_UTF8):
                 stream.read(len(codecs.BOM_UTF8))
-            yield stream
+            yield _with_line_feeds(stream)
         else:
-            yield io.BufferedReader(_Transcoder(stream, used), _BLOCK)
+            yield _with_line_feeds(io.BufferedReader(_Transcoder(stream, used), _BLOCK))
+
+
+def _with_line_feeds(stream: io.BufferedReader) -> io.BufferedReader:
+    """Return the stream, one whose lines end with carriage returns alone (old Macs) put right."""
+    start = stream.peek()
+    if b"\n" in start or b"\r" not in start[:-1]:  # a last one may be half of a pair
+        return stream
+    return io.BufferedReader(_LineFeeds(stream), _BLOCK)
 
 
 def _decompressed(plain: IO[bytes], file: SourceFile, max_expansion: int) -> io.BufferedReader:
@@ -134,6 +142,21 @@ class _Bounded(io.RawIOBase):
                 f"{self._path} unpacks to more than {self._limit:,} bytes, far more than its size "
                 "explains: a decompression bomb? Raise data.max_expansion if you trust it."
             )
+        buffer[: len(block)] = block
+        return len(block)
+
+
+class _LineFeeds(io.RawIOBase):
+    """Carriage returns in, line feeds out."""
+
+    def __init__(self, inner: io.BufferedReader):
+        self._inner = inner
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self._inner.read1(len(buffer)).replace(b"\r", b"\n")
         buffer[: len(block)] = block
         return len(block)
 

@@ -47,6 +47,8 @@ def csv_of(delimiter: str, header=("question", "answer")) -> str:
         ("a.csv", csv_of("|", ("Query", "Response"))),
         ("a.csv", "sep=;\r\n" + csv_of(";")),
         ("a.csv", '"sep=~"\n' + csv_of("~")),
+        ("a.csv", csv_of(",").replace("\r\n", "\r")),
+        ("a.jsonl", JSONL.replace("\n", "\r")),
         ("a.tsv", csv_of("\t")),
         ("a.csv", "\n" + csv_of("\t", ("Question Text", "ANSWER_TEXT"))),
         ("a.txt", "".join(f"Q: {q}\nA: {a}\n\n" for q, a in PAIRS)),
