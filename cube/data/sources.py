@@ -89,10 +89,16 @@ def find_files(
                 raise DataError(f"No file matches {path}.")
             before = len(found.files)
             reaches_in = own is not None and own not in _fixed_part(path).parents
+            saved: set[Path] = set()  # datasets taken whole, whose files may match as well
             for match in map(Path, matches):
-                if match.is_dir():
+                if not saved.isdisjoint(match.parents):
                     continue
-                if reaches_in and own in match.resolve().parent.parents:
+                is_own = reaches_in and own in match.resolve().parent.parents
+                if match.is_dir():
+                    if not is_own and _take_dataset_folder(match, match.name, found):
+                        saved.add(match)
+                    continue
+                if is_own:
                     found.skipped.append({"file": match.name, "reason": _OWN})
                     continue
                 _take_from_folder(match, match.name, wanted_format, found)

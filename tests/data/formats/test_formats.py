@@ -152,6 +152,15 @@ def test_parquet_and_saved_datasets(tmp_path):
     assert sorted(pairs_of(corpus)) == sorted(PAIRS)
     assert corpus.manifest["rows"]["duplicates_merged"] == 1
     assert pairs_of(ingest(tmp_path, folder / "train")) == PAIRS
+    for pattern, splits in (
+        ("sav*", ["saved/test", "saved/train"]),
+        ("saved/t*", ["test", "train"]),
+    ):
+        found = ingest(tmp_path, tmp_path / pattern).manifest
+        assert [source["file"] for source in found["sources"]] == splits
+    everything = ingest(tmp_path, tmp_path / "**").manifest
+    assert [s["file"] for s in everything["sources"]] == ["a.parquet", "saved/test", "saved/train"]
+    assert everything["rows"]["quarantined"] == 0
 
 
 def test_a_saved_dataset_cannot_name_files_outside(tmp_path):
