@@ -50,7 +50,7 @@ def _rows(file: SourceFile, config: DataConfig) -> Iterator[Row]:
             case "jsonl":
                 yield from json_lines.read(stream, file.label)
             case "json":
-                yield from json_document.read(stream, file.label, file.path)
+                yield from json_document.read(stream, file.label, file.path, config.columns)
             case "csv" | "tsv":
                 delimiter = config.delimiter or ("\t" if file.format == "tsv" else None)
                 yield from delimited.read(stream, file.label, delimiter, config.columns)

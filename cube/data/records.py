@@ -137,7 +137,10 @@ class RecordParser:
         Raises:
             RowError: with the reason the answer cannot be used.
         """
-        answer = self._clean(several.answers[i], f"answer {i + 1}")
+        answer = several.answers[i]
+        if isinstance(answer, dict) and "answer_start" in answer:  # as SQuAD's own files have it
+            answer = answer.get("text")
+        answer = self._clean(answer, f"answer {i + 1}")
         identity = several.identity
         if i and identity is not None:
             identity = f"{identity}\0{i + 1}"

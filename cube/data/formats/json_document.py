@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from cube.data.columns import known_columns
 from cube.data.formats.json_lines import refuse_constant
 from cube.data.rows import MAX_ROW_BYTES, Row
 from cube.errors import DataError
@@ -21,8 +22,14 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _LISTS = ("data", "rows", "records", "examples", "items", "pairs", "dialogues", "conversations")
 
 
-def read(stream: IO[bytes], label: str, path: Path) -> Iterator[Row]:
+def read(stream: IO[bytes], label: str, path: Path, mapping: dict[str, str]) -> Iterator[Row]:
     """Yield the rows of a document.
+
+    Args:
+        stream: UTF-8.
+        label: name of the file.
+        path: of the file, for errors.
+        mapping: field -> column, see `cube.data.columns`.
 
     Raises:
         DataError: when it is broken: where one value ends badly, no later one can be trusted.
@@ -37,7 +44,7 @@ def read(stream: IO[bytes], label: str, path: Path) -> Iterator[Row]:
         return
     line, first = window.value(_MAX_OBJECT)
     if not window.next_character():
-        yield from _rows_of(first, line, label)
+        yield from _rows_of(first, line, label, mapping)
         return
     yield Row(label, line, first)
     while window.next_character():
@@ -59,18 +66,53 @@ def _elements(window: "_Window", label: str) -> Iterator[Row]:
             window.fail("expected , or ] after a value")
 
 
-def _rows_of(value: Any, line: int, label: str) -> Iterator[Row]:
+def _rows_of(value: Any, line: int, label: str, mapping: dict[str, str]) -> Iterator[Row]:
     """Yield the rows inside an object such as {"data": [...]}, or the object as the only row."""
-    if isinstance(value, dict):
-        for name in _LISTS:
-            inside = value.get(name)
-            if isinstance(inside, list) and inside and isinstance(inside[0], dict):
-                if {"question", "answer", "dialogue_id"} & value.keys():
-                    break  # a record that has a field of that name
-                for element in inside:
-                    yield Row(label, line, element)
-                return
-    yield Row(label, line, value)
+    rows = _inside(value, mapping) if isinstance(value, dict) else None
+    for row in rows or [value]:
+        yield from (Row(label, line, part) for part in _questions(row))
+
+
+def _inside(value: dict[str, Any], mapping: dict[str, str]) -> list[Any] | None:
+    known = known_columns(tuple(value), mapping)
+    texts = [value[known[field]] for field in ("question", "text") if field in known]
+    if any(isinstance(text, list | dict) for text in texts):
+        return _of_columns(value)
+    if {"question", "answer", "dialogue_id"} & value.keys():
+        return None  # a record that has a field of such a name
+    if "turns" in known and _are_turns(value[known["turns"]]):
+        return None
+    lists = {name: inside for name, inside in value.items() if _holds_objects(inside)}
+    named = next((lists[name] for name in _LISTS if name in lists), None)
+    if named is not None or not known.keys().isdisjoint(("question", "answer", "turns", "text")):
+        return named
+    return [row for inside in lists.values() for row in inside]
+
+
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _are_turns(value: Any) -> bool:
+    """Whether a list is one dialogue, and not a list of dialogues or pairs."""
+    known = known_columns(tuple(value[0])) if _holds_objects(value) else {}
+    return "speaker" in known and known.keys().isdisjoint(("answer", "turns"))
+
+
+def _of_columns(table: dict[str, Any]) -> list[Any] | None:
+    """Return the rows of a table by columns, as pandas and `datasets` write them."""
+    columns = [list(c.values()) if isinstance(c, dict) else c for c in table.values()]
+    if not all(isinstance(c, list) for c in columns) or len(set(map(len, columns))) > 1:
+        return None
+    return [dict(zip(table, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
+def _questions(row: Any) -> list[Any]:
+    """Return the rows of an article as SQuAD nests them, or the row alone."""
+    try:
+        return [qa for paragraph in row["paragraphs"] for qa in paragraph["qas"]] or [row]
+    except (KeyError, TypeError):
+        return [row]
 
 
 class _Window:
@@ -118,7 +160,10 @@ class _Window:
             if self._ended:
                 self.fail(reason)
             if held > max_characters:
-                self.fail(f"{reason}, or a value of more than {max_characters} characters")
+                self.fail(
+                    f"{reason}, or a value of more than {max_characters} characters; rows one a "
+                    "line (.jsonl) may be any number"
+                )
             self._fill(max(_CHUNK, held))
 
     def fail(self, reason: str) -> None:

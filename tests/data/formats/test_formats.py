@@ -41,6 +41,15 @@ def csv_of(delimiter: str, header=("question", "answer")) -> str:
         ("a.NDJSON", JSONL.replace("\n", "\r\n\r\n")),
         ("a.json", json.dumps(ROWS, ensure_ascii=False, indent=2)),
         ("a.json", json.dumps({"version": 1, "data": ROWS})),
+        ("a.json", json.dumps({"conversations": [{**row, "author": "x"} for row in ROWS]})),
+        ("a.json", json.dumps({"source": "shop", "train": ROWS[:2], "test": ROWS[2:]})),
+        ("a.json", json.dumps({name: [row[name] for row in ROWS] for name in ROWS[0]})),
+        ("a.json", json.dumps({name: {str(i): row[name] for i, row in enumerate(ROWS)}
+                               for name in ROWS[0]})),
+        ("a.json", json.dumps({"version": "1.1", "data": [
+            {"title": "A", "paragraphs": [{"context": "c", "qas": [
+                {"question": q, "answers": [{"text": a, "answer_start": 0}]} for q, a in PAIRS]}]},
+        ]})),
         ("a.json", JSONL),
         ("a.csv", csv_of(",")),
         ("a.csv", csv_of(";")),
@@ -55,7 +64,7 @@ def csv_of(delimiter: str, header=("question", "answer")) -> str:
         ("a.txt", "".join(f"question: {q}\nanswer: {a}\n" for q, a in PAIRS)),
         ("a.txt", "".join(f"Q{i}: {q}\nA{i}: {a}\n" for i, (q, a) in enumerate(PAIRS))),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
 def test_text_formats_in_every_encoding_that_says_what_it_is(tmp_path, name, content, encoding):
     path = tmp_path / name
@@ -194,9 +203,26 @@ def test_an_error_of_a_json_document_has_one_line_number(tmp_path):
         {"dialog": ["one", "two"]},
     ],
 )  # fmt: skip
-def test_chat_layouts(tmp_path, row):
-    (tmp_path / "a.jsonl").write_text(json.dumps(row))
-    assert pairs_of(ingest(tmp_path, tmp_path / "a.jsonl")) == [("one", "two")]
+@pytest.mark.parametrize("suffix", ["jsonl", "json"])
+def test_chat_layouts(tmp_path, row, suffix):
+    (tmp_path / f"a.{suffix}").write_text(json.dumps(row))
+    assert pairs_of(ingest(tmp_path, tmp_path / f"a.{suffix}")) == [("one", "two")]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"data": [{"paragraphs": [{"context": "c"}]}, {"paragraphs": "x"}, {"paragraphs": []}]},
+        {"question": ["a?", "b?", "c?"], "answer": ["d"]},
+        {"version": 2, "rows": [], "train": [1, 2]},
+    ],
+)
+def test_what_an_object_holds_is_quarantined_where_it_is_no_row(tmp_path, broken):
+    (tmp_path / "a.json").write_text(json.dumps(broken))
+    (tmp_path / "b.jsonl").write_text(JSONL)
+    corpus = ingest(tmp_path, tmp_path / "a.json", tmp_path / "b.jsonl")
+    assert pairs_of(corpus) == PAIRS
+    assert corpus.manifest["rows"]["quarantined"] == len(broken.get("data", [broken]))
 
 
 def test_turns_one_a_row_become_dialogues(tmp_path):
