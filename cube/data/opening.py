@@ -75,7 +75,7 @@ def state_of(path: Path) -> tuple[int, ...]:
 
 
 @contextmanager
-def open_utf8(file: SourceFile, encoding: str, max_expansion: int) -> Iterator[IO[bytes]]:
+def open_utf8(file: SourceFile, encoding: str, max_expansion: int) -> Iterator[io.BufferedReader]:
     """Open a file as a stream of UTF-8 bytes without byte-order mark.
 
     Lone surrogates of UTF-16 pass through as (invalid) UTF-8, so that only their rows are lost.

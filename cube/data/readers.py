@@ -47,9 +47,9 @@ def _rows(file: SourceFile, config: DataConfig) -> Iterator[Row]:
         return
     with open_utf8(file, config.encoding, config.max_expansion) as stream:
         match file.format:
-            case "jsonl":
+            case "jsonl" if not json_document.begins(stream):
                 yield from json_lines.read(stream, file.label)
-            case "json":
+            case "jsonl" | "json":
                 yield from json_document.read(stream, file.label, file.path, config.columns)
             case "csv" | "tsv":
                 delimiter = config.delimiter or ("\t" if file.format == "tsv" else None)

@@ -5,6 +5,7 @@ bounded memory.
 """
 
 import codecs
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -19,7 +20,13 @@ from cube.errors import DataError
 _CHUNK = 1 << 18
 _MAX_OBJECT = 4 * MAX_ROW_BYTES  # an object around all rows is decoded whole
 _SPACE = re.compile(r"[ \t\n\r]*")
+_SPANNING = re.compile(rb"\s*(\[\s*\{|\{\s*\n)")
 _LISTS = ("data", "rows", "records", "examples", "items", "pairs", "dialogues", "conversations")
+
+
+def begins(stream: io.BufferedReader) -> bool:
+    """Return whether what begins here is a document that cannot be JSON Lines."""
+    return _SPANNING.match(stream.peek()) is not None
 
 
 def read(stream: IO[bytes], label: str, path: Path, mapping: dict[str, str]) -> Iterator[Row]:

@@ -25,7 +25,7 @@ def read(stream: IO[bytes], label: str) -> Iterator[Row]:
     for line in read_lines(stream):
         if line.error is not None:
             yield Row(label, line.number, line.text, line.error)
-        elif text := line.text.strip():
+        elif text := line.text.strip().removesuffix(","):  # of an array without its brackets
             yield _decode(text, line, label)
 
 
