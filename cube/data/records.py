@@ -217,8 +217,9 @@ def _calls_tool(turn: dict[str, Any], content: Any) -> bool:
 def _with_input(fields: dict[str, Any]) -> Any:
     """Return the question, an instruction together with what it is about (Alpaca)."""
     question, about = fields["question"], fields.get("input")
-    both = isinstance(question, str) and isinstance(about, str)
-    return f"{question}\n{about}" if both else question
+    if isinstance(about, str) and (question is None or isinstance(question, str)):
+        return f"{question or ''}\n{about}"
+    return question
 
 
 def _listed(answer: Any) -> list[Any] | None:

@@ -25,7 +25,7 @@ def read(tmp_path, *lines, name="rows.jsonl", **settings):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ('{"question": "a", "answer": "b"', "not valid JSON"),
+        ('{"question": "a", "answer": "b"', "not valid JSON: Expecting ',' delimiter at column 32"),
         ("[1, 2]", "expected an object, got list"),
         ("null", "expected an object, got NoneType"),
         ('{"question": NaN, "answer": "b"}', "NaN is not JSON"),

@@ -37,6 +37,8 @@ def _decode(text: str, line: Line, label: str) -> Row:
         reason = "nested too deeply"
     except NotJsonError as error:
         reason = str(error)
-    except ValueError as error:  # JSONDecodeError, or a number with thousands of digits
+    except json.JSONDecodeError as error:  # which calls every line the first
+        reason = f"not valid JSON: {error.msg} at column {error.colno}"
+    except ValueError as error:  # a number with thousands of digits
         reason = f"not valid JSON: {error}"
     return Row(label, line.number, value, reason)

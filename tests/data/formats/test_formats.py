@@ -423,6 +423,7 @@ def test_an_instruction_is_read_with_its_input(tmp_path, suffix):
         {"instruction": "Translate.", "input": "dog", "output": "Hund"},
         {"instruction": "Name a colour.", "input": "", "output": "Red"},
         {"instruction": "Name a number.", "input": None, "output": "Six"},
+        {"instruction": None, "input": "What is a cow?", "output": "An animal"},
     ]
     if suffix == "parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
@@ -434,6 +435,7 @@ def test_an_instruction_is_read_with_its_input(tmp_path, suffix):
         ("Translate. dog", "Hund"),
         ("Name a colour.", "Red"),
         ("Name a number.", "Six"),
+        ("What is a cow?", "An animal"),
     ]
     assert corpus.manifest["columns"] == {
         f"a.{suffix}": {"question": "instruction", "answer": "output", "input": "input"}
