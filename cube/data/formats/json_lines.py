@@ -38,7 +38,7 @@ def _decode(text: str, line: Line, label: str) -> Row:
     except NotJsonError as error:
         reason = str(error)
     except json.JSONDecodeError as error:  # which calls every line the first
-        reason = f"not valid JSON: {error.msg} at column {error.colno}"
+        reason = f"not valid JSON: {error.msg.removesuffix(' at')} at column {error.colno}"
     except ValueError as error:  # a number with thousands of digits
         reason = f"not valid JSON: {error}"
     return Row(label, line.number, value, reason)
