@@ -43,7 +43,7 @@ def _check_text(text: str, name: str, config: FilterConfig) -> None:
 def _junk(text: str) -> str | None:
     if not any(map(str.isalnum, text)):
         return "holds no letter and no digit"
-    if len(text) >= _MIN_REPEATED and len(set(text.replace(" ", ""))) == 1:
+    if len(text) >= _MIN_REPEATED and not text.strip(f"{text[0]} "):
         return "is one character repeated"
     if _REPLACEMENT in text and text.count(_REPLACEMENT) >= _DAMAGED_SHARE * len(text):
         return "was damaged by a wrong encoding (U+FFFD)"

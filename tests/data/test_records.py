@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cube.config import DataConfig
-from cube.data.cleaning import clean_text
+from cube.data.cleaning import caseless_words, clean_text
 from cube.data.records import Dialogue, Pair, RecordParser, RowError, Text
 
 
@@ -55,6 +55,11 @@ def test_cleaning_is_idempotent(value):
     except RowError:
         return
     assert clean_text(once, "text", 10_000) == once
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_words_of_plain_text_are_those_of_any_text(text):
+    assert caseless_words(text) == caseless_words(f"{text} é")[:-1]
 
 
 def test_letters_are_composed_and_nothing_else_is_changed():
