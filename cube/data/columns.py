@@ -27,8 +27,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "id": ("id", "uid", "guid", "rowid"),
     "source": ("source", "dataset", "origin"),
 }  # fmt: skip
-# Names of lists of answers: looked at where a row would otherwise have a question and nothing else.
-ANSWER_LISTS = ("answers", "positives", "pos", "ответы")
+# Names of answers, mostly of lists: looked at where a row would else have a question alone.
+ANSWER_LISTS = ("answers", "positives", "pos", "chosen", "ответы")
 TURN_TEXT = ("text", "content", "value", "utterance", "message", "body")
 FIELDS = tuple(ALIASES)
 _KINDS = (("question", "answer"), ("turns",), ("text",))

@@ -215,3 +215,11 @@ def test_a_parquet_file_with_many_short_lists_is_read(tmp_path, monkeypatch):
     table = pa.table({"query": [f"question {i}" for i in range(2_000)], "pos": lists})
     pq.write_table(table, tmp_path / "a.parquet")
     assert len(ingest(tmp_path, tmp_path / "a.parquet").answers) == 10_000
+
+
+def test_of_a_preference_the_chosen_answer_is_read(tmp_path):
+    row = {"prompt": "How?", "chosen": "So.", "rejected": "Never."}
+    write_jsonl(tmp_path / "a.jsonl", [row, {"question": "Why?", "answer": "No.", "chosen": True}])
+    corpus = ingest(tmp_path, tmp_path / "a.jsonl")
+    assert pairs_of(corpus) == [("How?", "So."), ("Why?", "No.")]
+    assert corpus.manifest["unread_columns"] == {"a.jsonl": ["rejected", "chosen"]}
