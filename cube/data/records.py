@@ -119,6 +119,8 @@ class RecordParser:
                 return AnswerList(question, answers, source, identity)
             return Pair(question, self._clean(answer, "answer"), source, identity)
         if "text" in fields:
+            if fields.get("answer") is not None:
+                self.removed["answers of texts, which no question goes with"] += 1
             return Text(self._clean(fields["text"], "text"), source, identity)
         if "answer" in fields:
             raise RowError("question is missing")

@@ -69,6 +69,12 @@ def test_letters_are_composed_and_nothing_else_is_changed():
         clean_text("fives", "text", 4)
 
 
+def test_an_answer_that_no_question_goes_with_is_counted():
+    parser = RecordParser(DataConfig())
+    assert parser.parse({"body": "A text.", "answer": "An answer."}, "f") == Text("A text.", "f")
+    assert parser.removed == {"answers of texts, which no question goes with": 1}
+
+
 @pytest.mark.parametrize("role", ["system", "Developer"])
 def test_the_prompt_of_a_chat_is_no_turn(role):
     said = [("user", "a?"), ("assistant", "b"), ("system", "c")]

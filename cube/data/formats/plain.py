@@ -24,7 +24,7 @@ def read(stream: IO[bytes], label: str, blocks: bool | None = None) -> Iterator[
     head, size = [], 0
     for line in lines:
         head.append(line)
-        size += len(line.text)
+        size += len(line.text) + 1
         if size > _MAX_TITLE_CHARACTERS:
             break
     if blocks is None:
