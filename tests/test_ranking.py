@@ -29,19 +29,24 @@ def plain_rank(scores: np.ndarray, right: set[int]) -> int:
 def test_ranks_equal_a_plain_loop(seed):
     vectors, asked, answers, task = make(seed)
     bank = vectors[task.bank]
-    ranks = search(vectors[task.questions], bank, task).ranks
+    ranking = search(vectors[task.questions], bank, task, num_top=4)
     for i, question in enumerate(task.questions):
         right = {int(a) - 30 for q, a in zip(asked, answers, strict=True) if q == question}
-        assert ranks[i] == plain_rank(bank @ vectors[question], right)
+        scores = bank @ vectors[question]
+        assert ranking.ranks[i] == plain_rank(scores, right)
+        np.testing.assert_allclose(ranking.top_scores[i], np.sort(scores)[:-5:-1], atol=2e-6)
+        np.testing.assert_allclose(scores[ranking.top[i]], ranking.top_scores[i], atol=2e-6)
 
 
-def test_blocks_do_not_change_ranks(monkeypatch):
+def test_blocks_change_neither_ranks_nor_first_answers(monkeypatch):
     vectors, _, _, task = make(1)
-    whole = search(vectors[task.questions], vectors[task.bank], task).ranks
+    whole = search(vectors[task.questions], vectors[task.bank], task, num_top=9)
     monkeypatch.setattr("cube.ranking._BLOCK_SCORES", 61)
     monkeypatch.setattr("cube.ranking._BLOCK_ANSWERS", 7)
-    blocks = search(vectors[task.questions], vectors[task.bank], task).ranks
-    np.testing.assert_array_equal(whole, blocks)
+    blocks = search(vectors[task.questions], vectors[task.bank], task, num_top=9)
+    np.testing.assert_array_equal(whole.ranks, blocks.ranks)
+    np.testing.assert_array_equal(whole.top, blocks.top)
+    np.testing.assert_allclose(whole.top_scores, blocks.top_scores, atol=1e-6)
 
 
 def test_copies_of_the_right_answer_count_against_us():
