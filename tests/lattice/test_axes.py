@@ -43,5 +43,6 @@ def test_three_sweeps_connect_every_cell_with_every_other():
 
 def test_an_untrained_cube_can_leave_the_identity():
     cube = Cube(48, CoreConfig(rule="axes"))
+    assert len(cube.core.rule) == 3
     (cube(torch.randn(4, 48)) - torch.randn(4, 48)).square().sum().backward()
     assert all(sweep.update.up.weight.grad.abs().sum() > 0 for sweep in cube.core.rule)

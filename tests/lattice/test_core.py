@@ -13,6 +13,10 @@ from cube.export.affine import affine_map
 from cube.lattice.core import Cube
 from cube.lattice.reshaper import Reshaper
 from cube.lattice.rules import RULES
+from cube.lattice.rules.channels import Channels
+from cube.lattice.rules.dense import DenseResidual
+from cube.lattice.rules.low_rank import LowRankResidual
+from tests.lattice.weights import randomised
 
 DIMENSIONS = [1, 7, 48, 384, 769]
 
@@ -58,6 +62,21 @@ def test_every_parameter_learns(rule):
     loss = (cube(torch.randn(4, 48)) - torch.randn(4, 48)).square().sum()
     loss.backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in cube.parameters())
+
+
+def test_maps_of_the_whole_lattice_and_channels_equal_their_formulas():
+    x = torch.randn(3, 2, 3, 4, 1)
+    row = x.flatten(1)
+    dense = randomised(DenseResidual((2, 3, 4)))
+    expected = row + row @ dense.weight + dense.bias
+    torch.testing.assert_close(dense(x).flatten(1), expected)
+    low = randomised(LowRankResidual((2, 3, 4), max_parameters=24 + 2 * 24 * 5))
+    assert low.down.shape == (24, 5)
+    torch.testing.assert_close(low(x).flatten(1), row + row @ low.down @ low.up + low.bias)
+    cells = randomised(Channels((2, 3, 4), 3, torch.nn.Identity()))
+    beside = x * cells.lift + cells.state
+    expected = x + (beside * cells.read_out.flatten()).sum(dim=-1, keepdim=True)
+    torch.testing.assert_close(cells(x), expected)
 
 
 @pytest.mark.parametrize(("sweeps", "reached"), [(1, False), (2, True), (3, True)])

@@ -69,6 +69,8 @@ def test_learning_changes_no_layout_but_correlation():
         assert (after.order is None) == (layout == "row_major")
         if layout == "random":
             assert torch.equal(after.order, before.order)
+            assert not torch.equal(after.order, torch.arange(24))
+    assert torch.equal(Reshaper(24, layout="correlation").order, torch.arange(24))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
