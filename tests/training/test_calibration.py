@@ -178,6 +178,30 @@ def test_nothing_is_chosen_that_harms_questions_of_seen_or_of_unseen_answers(hur
     assert judge.choose(core, [other]) == (core if hurt else other)
 
 
+@pytest.mark.parametrize(
+    ("seen", "unseen", "chosen"),
+    [
+        (0.7, 0.7, False),  # together just under one standard error
+        (0.8, 0.8, True),
+        (-2.1, 20.0, False),
+        (-1.9, 20.0, True),
+        (20.0, -2.1, False),
+        (20.0, -1.9, True),
+    ],
+)
+def test_what_is_chosen_gains_one_standard_error_and_harms_by_less_than_two(seen, unseen, chosen):
+    def gains(errors: float, count: int) -> np.ndarray:
+        """Return gains whose mean is so many of its standard errors."""
+        return np.resize([1.0, -1.0], count) + errors / (count - 1) ** 0.5
+
+    data, config = data_of(np.arange(TOPICS), unseen=20), TrainingConfig()
+    judge = _Judge(Mock(spec=_Answers), data, Validation(data, config))
+    core, other = _Setting(), _Setting(strength=0.5)
+    scores = {core: np.zeros(160), other: np.concatenate([gains(seen, 40), gains(unseen, 120)])}
+    judge.score = scores.get
+    assert judge.choose(core, [other]) == (other if chosen else core)
+
+
 def test_a_memory_is_read_at_the_temperature_of_the_training():
     data, cube, config = data_of(np.arange(TOPICS)), cube_of(0.0), TrainingConfig(temperature=0.1)
     calibrate(cube, data, config, Validation(data, config))

@@ -22,6 +22,7 @@ from cube.training.loss import accumulate_gradient, answering_loss
 from cube.training.objectives import (
     centred_cosine_loss,
     contrastive_loss,
+    cosine_loss,
     near_duplicates,
     squared_distance_loss,
 )
@@ -156,12 +157,13 @@ def test_each_term_adds_what_it_is_weighted():
     )
     right = batch.answers[:3]
     unit = [normalize(rows, dim=-1) for rows in (batch.questions, right)]
-    plain = answering_loss(cube, dataclasses.replace(batch, centre=None), config())
+    plain = answering_loss(cube, dataclasses.replace(batch, centre=None), config(cosine_weight=0))
     for setting, term in (
+        ({"cosine_weight": 0.5}, cosine_loss(*unit)),
         ({"mse_weight": 0.5}, squared_distance_loss(batch.questions, right)),
         ({"centred_cosine_weight": 0.5}, centred_cosine_loss(*unit, batch.centre)),
     ):
-        loss = answering_loss(cube, batch, config(**setting))
+        loss = answering_loss(cube, batch, config(**{"cosine_weight": 0, **setting}))
         torch.testing.assert_close(loss, plain + 0.5 * term)
 
 

@@ -8,6 +8,7 @@ from cube.config import StageConfig, TrainingConfig
 from cube.config.training import PlateauConfig
 from cube.training.curriculum import StageProgress, learning_rate
 from cube.training.objectives import contrastive_loss, corrupt, cosine_loss, same_answers
+from cube.training.result import loss_convergence
 from cube.training.sampler import batch_rows, steps_per_epoch
 
 
@@ -106,3 +107,19 @@ def test_a_threshold_that_is_just_reached_ends_a_stage():
     stage = StageConfig(name="a", mode="dialogue", threshold=0.5)
     assert StageProgress(score=0.5).finished(stage, 10) == "threshold"
     assert StageProgress(score=0.4999).finished(stage, 10) is None
+
+
+@pytest.mark.parametrize(
+    ("losses", "epoch", "last_stage", "expected"),
+    [
+        ([9.0] * 10 + [2.0] * 20 + [1.5] * 20, 20, 40, 0.25),
+        ([9.0] * 10 + [2.0] * 20 + [1.5] * 20, 20, 39, None),  # losses of two stages
+        ([2.0] * 16 + [3.0] * 16, 4, 32, 0.5),  # an epoch of few steps says little
+        ([2.0] * 16 + [3.0] * 16, 4, 31, None),
+        ([0.0] * 40, 20, 40, None),
+    ],
+)
+def test_a_loss_has_converged_by_the_change_from_epoch_to_epoch(
+    losses, epoch, last_stage, expected
+):
+    assert loss_convergence(losses, epoch, last_stage) == expected
