@@ -41,6 +41,8 @@ def test_kinds_are_told_apart():
         ({"dialogue_id": "d", "turns": [{"speaker": "u", "text": "a"}]}, "at least two"),
         ({"dialogue_id": "d", "turns": [{"text": "a"}, {"text": "b"}]}, "turn 0"),
         ({"dialogue_id": "d", "turns": "ab"}, "list"),
+        ({"question": "a", "answer": "b", "id": "c\0002"}, "id is not usable"),
+        ({"question": "a", "answer": "b", "id": "c" * 1_001}, "id is not usable"),
     ],
 )
 def test_bad_rows_have_a_reason(row, reason):

@@ -47,6 +47,14 @@ def test_every_answer_of_a_new_wording_is_seen_in_training(seed):
     assert len(slices["new_wordings"]) + len(slices["unseen_answers"]) == (splits == 2).sum()
 
 
+@given(st.integers(0, 50))
+def test_every_group_that_is_not_held_out_keeps_a_wording(seed):
+    group = np.concatenate([keys(range(40)), keys(range(30)), keys(range(10))])
+    shares = SplitConfig(unseen_validation=0, unseen_test=0, wording_test=0.8, seed=seed)
+    splits = assign_splits(group, keys(range(1_000, 1_080)), np.zeros(80, bool), shares)
+    assert set(group[splits == Split.TRAIN]) == set(group)
+
+
 def test_one_wording_stays_in_training_however_many_are_held_out():
     group = np.repeat(keys(range(200)), 2)
     shares = SplitConfig(
