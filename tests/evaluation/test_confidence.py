@@ -42,11 +42,15 @@ def test_reliability_equals_a_plain_version():
     right = generator.random(500) < probability
     values = reliability(probability, right, 0.8)
     error = 0.0
-    for i in range(10):
+    for i, part in enumerate(values["bins"]):
+        assert (part["low"], part["high"]) == (i / 10, (i + 1) / 10)
         inside = (probability >= i / 10) & (probability < (i + 1) / 10)
+        assert part["questions"] == inside.sum()
+        assert part["predicted"] == pytest.approx(probability[inside].mean())
+        assert part["right"] == right[inside].mean()
         error += abs(probability[inside].sum() - right[inside].sum()) / 500
     assert values["calibration_error"] == pytest.approx(error)
-    assert sum(part["questions"] for part in values["bins"]) == 500
+    assert len(values["bins"]) == 10
     assert values["answered_share"] == (probability >= 0.8).mean()
 
 

@@ -100,6 +100,30 @@ def test_ablation_sees_who_uses_the_context(talks):
     assert values["ablation"]["gain"]["difference"] < ablation["gain"]["difference"]
 
 
+def test_turns_before_belong_to_their_question_in_any_order_and_asked_twice(talks):
+    """Rows of questions fall where those of the pairs rise; the last question has a second pair."""
+    order = np.concatenate([np.arange(DIALOGUES * TURNS), talks.questions[::-1]])
+    mixed_up = replace(
+        talks,
+        vectors=talks.vectors[order],
+        questions=np.append(talks.questions[::-1], talks.questions[0]),
+        answers=np.append(talks.answers, talks.answers[0]),
+        splits=np.append(talks.splits, Split.TEST),
+        slices={"dialogue_turns": np.arange(len(talks.questions) + 1)},
+        context=[*talks.context, talks.context[-1]],
+        dialogues=np.append(talks.dialogues, talks.dialogues[-1]),
+    )
+    asked = []
+
+    def encode(turns):
+        asked.append(turns)
+        return talks.gather(talks.questions)
+
+    assert context_ablation(mixed_up, answers_of(talks), encode, CONFIG) is not None
+    (turns,) = asked
+    assert [some[-1] for some in turns] == [context[-1] for context in talks.context[::-1]]
+
+
 def test_the_interval_of_the_ablation_is_as_wide_as_the_settings_say(talks):
     def encode(turns):
         return np.stack([normalized(talks.gather(np.array(t))).sum(axis=0) for t in turns])

@@ -30,6 +30,7 @@ def test_the_best_wrong_answer_is_not_a_right_one(planted_experiment):
     systems = [cube_system("cube", "cube", Cube(48, CoreConfig()))]
     systems.append(System("identity", "identity", lambda x: x))
     judged = judge_systems(planted_experiment, systems, CONFIG)
+    assert find_examples(judged, 10, {}) == {"better": [], "worse": []}  # nothing changed
     scores = judged.scores["unseen_answers"]["cube"]
     first = scores.ranking.top[scores.ranks == 1, 0]
     assert set(first) <= set(scores.task.right.tolist())

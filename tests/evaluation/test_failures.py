@@ -37,6 +37,7 @@ def test_failures_are_clustered_and_named(flawed):
     assert found["count"] >= 25
     assert found["clusters"][0]["words"][0] in {"tax", "applies", "case", "in", "what"}
     assert sum(cluster["questions"] for cluster in found["clusters"]) == found["count"]
+    assert sum(cluster["share"] for cluster in found["clusters"]) == pytest.approx(1)
     assert "tax" in found["clusters"][0]["examples"][0]
 
 
@@ -104,8 +105,9 @@ def test_scripts(text, script):
 
 
 def test_lengths_and_depths():
-    assert [length_of("word " * n) for n in (1, 4, 5, 17)] == [
-        "1–4 words", "1–4 words", "5–8 words", "17 words or more",
+    assert [length_of("word " * n) for n in (1, 4, 5, 8, 9, 16, 17)] == [
+        "1–4 words", "1–4 words", "5–8 words", "5–8 words", "9–16 words", "9–16 words",
+        "17 words or more",
     ]  # fmt: skip
     assert [depth_of(turn) for turn in (1, 8, 9, 40)] == [
         "turn 2", "turn 9", "turn 10 or later", "turn 10 or later",

@@ -173,6 +173,7 @@ def test_a_right_answer_is_never_counted_as_a_wrong_one():
     bank = vectors[only.bank]
     summary = score_slice(vectors[:8], bank, only, np.zeros(5, np.float32), False).summary()
     assert summary["random_centred_cosine"] is summary["relevance_margin"] is None
+    assert summary["hub_skewness"] == 0
 
     task = RetrievalTask.from_pairs(np.arange(8), np.repeat([8, 9, 10, 11], 2), 8 + np.arange(4))
     bank = np.eye(4, 5, dtype=np.float32)

@@ -119,6 +119,10 @@ def test_copies_in_the_bank_lower_the_ceiling(alike):
     assert found["copied_share"] == 1
     assert found["ceiling"] == pytest.approx(0.5)
     assert found["known_answer_share"] == 0  # another row, though an equal one
+    rows = experiment.answers.copy()
+    rows[400:425] = rows[300:325]
+    known = replace(experiment, answers=rows)
+    assert headroom(look_ahead(known), known, CONFIG)["known_answer_share"] == 0.25
 
 
 @pytest.mark.parametrize(
