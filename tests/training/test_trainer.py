@@ -176,6 +176,19 @@ def test_the_plain_loop_it_is_compared_with_learns_the_same(data):
         assert validation.score(cube)[0] > untrained + 0.1
 
 
+def test_a_step_moves_the_weights_by_the_rate_of_its_plan(data):
+    """The first step of Adam is as long as the rate, whatever the gradient."""
+
+    def moved(rate: float) -> torch.Tensor:
+        stage = {**SETTINGS["stages"][2], "learning_rate": rate}
+        trainer = Trainer(config(stages=[stage], warmup_share=0), CoreConfig(), data)
+        trainer.run_steps(1)
+        return weights_of(trainer.cube)
+
+    assert moved(1e-3).abs().max() == pytest.approx(1e-3, rel=1e-2)
+    torch.testing.assert_close(moved(2e-3), 2 * moved(1e-3))
+
+
 def test_the_pull_towards_the_identity_gives_way_to_data():
     pulls = [decay_of(config(weight_decay=None), pairs) for pairs in (100, 1_000, 10_000, 100_000)]
     assert pulls == [20.0, 10.0, 1.0, 0.1]
