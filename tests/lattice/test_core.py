@@ -16,6 +16,7 @@ from cube.lattice.rules import RULES
 from cube.lattice.rules.channels import Channels
 from cube.lattice.rules.dense import DenseResidual
 from cube.lattice.rules.low_rank import LowRankResidual
+from cube.lattice.rules.mlp import ResidualMLP
 from tests.lattice.weights import randomised
 
 DIMENSIONS = [1, 7, 48, 384, 769]
@@ -73,6 +74,9 @@ def test_maps_of_the_whole_lattice_and_channels_equal_their_formulas():
     low = randomised(LowRankResidual((2, 3, 4), max_parameters=24 + 2 * 24 * 5))
     assert low.down.shape == (24, 5)
     torch.testing.assert_close(low(x).flatten(1), row + row @ low.down @ low.up + low.bias)
+    mlp = randomised(ResidualMLP((2, 3, 4), max_parameters=24 + (2 * 24 + 1) * 5))
+    assert mlp.update.up.in_features == 5
+    torch.testing.assert_close(mlp(x).flatten(1), row + mlp.update(row))
     cells = randomised(Channels((2, 3, 4), 3, torch.nn.Identity()))
     beside = x * cells.lift + cells.state
     expected = x + (beside * cells.read_out.flatten()).sum(dim=-1, keepdim=True)

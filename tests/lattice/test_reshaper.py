@@ -18,7 +18,7 @@ def vectors_of_blocks(blocks=4, size=6, rows=400):
     causes = generator.standard_normal((rows, blocks))
     signs = generator.choice([-1, 1], blocks * size)
     clean = np.repeat(causes, size, axis=1) * signs
-    noisy = clean + 0.3 * generator.standard_normal(clean.shape)
+    noisy = 9 + clean + 0.3 * generator.standard_normal(clean.shape)
     shuffle = generator.permutation(blocks * size)
     return noisy[:, shuffle].astype(np.float32), (np.arange(blocks * size) // size)[shuffle]
 
