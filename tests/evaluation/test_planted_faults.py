@@ -18,7 +18,7 @@ from cube.evaluation.headroom import (
     look_ahead,
     refuse_shuffled,
 )
-from cube.evaluation.leaks import check_leaks, find_leaks
+from cube.evaluation.leaks import check_leaks, find_leaks, leaks_to_json
 from cube.evaluation.schema.part import Interval
 from cube.ranking import normalized
 from tests.conftest import write_jsonl
@@ -42,6 +42,8 @@ def test_a_planted_leak_is_found_and_refused(planted):
     leaks = find_leaks(with_leak(planted, share=0.3, noise=0.02))
     assert leaks.leaked.tolist() == list(range(500, 530))
     assert leaks.copies.tolist() == list(range(30))
+    (example, *_) = leaks_to_json(leaks, 0.01, ["test"], ["copy"])["examples"]
+    assert example["similarity"] == leaks.similarities[0] < 1
     with pytest.raises(DataError, match=r"Leak: 30 of 100 test pairs \(30.0%, at most 1.0%\)"):
         check_leaks(leaks, 0.01)
     check_leaks(leaks, 0.3)
