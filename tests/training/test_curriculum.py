@@ -1,5 +1,7 @@
 """Curricula: mixes that ramp, pairs that get harder, ends of stages, plateaus, presets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,10 @@ def test_a_paced_stage_draws_from_the_easiest_pairs_only(data):
         assert len(np.unique(drawn, axis=0)) == 16
         again = Batches(data, settings, Processes()).load(plan).pairs.questions.numpy()
         np.testing.assert_array_equal(drawn, again)
+    plan = plan_step(settings, StageProgress(), 0, 1_000)
+    many = [batches.load(replace(plan, step=step)).pairs.questions.numpy() for step in range(60)]
+    pool = round(plan.competence * data.num_pairs)
+    assert len(np.unique(np.concatenate(many), axis=0)) == pool > 16
     assert not np.array_equal(paced_rows(99, 9, 0, 0, 1), paced_rows(99, 9, 0, 0, 2))
 
 

@@ -189,6 +189,32 @@ def test_a_step_moves_the_weights_by_the_rate_of_its_plan(data):
     torch.testing.assert_close(moved(2e-3), 2 * moved(1e-3))
 
 
+def test_a_gradient_is_no_longer_than_it_may_be(data):
+    def length(most: float) -> float:
+        settings = config(stages=SETTINGS["stages"][2:], clip_norm=most)
+        trainer = Trainer(settings, CoreConfig(), data)
+        trainer.run_steps(1)
+        return torch.cat([p.grad.flatten() for p in trainer.state.parameters]).norm().item()
+
+    usual = length(1e3)
+    assert usual > 0.1
+    assert length(0.1) == pytest.approx(0.1, rel=1e-3)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_what_is_kept_is_averaged_as_is_set(data, decay):
+    settings = config(stages=SETTINGS["stages"][2:], ema_decay=decay)
+    trainer = Trainer(settings, CoreConfig(), data)
+    expected = weights_of(trainer.cube)
+    for step in range(8):
+        trainer.run_steps(1)
+        expected = expected.lerp(weights_of(trainer.cube), 1 - min(decay, step / (step + 10)))
+    average = torch.cat(
+        [trainer.state.average[n].flatten() for n, _ in trainer.cube.named_parameters()]
+    )
+    torch.testing.assert_close(average, expected)
+
+
 def test_the_pull_towards_the_identity_gives_way_to_data():
     pulls = [decay_of(config(weight_decay=None), pairs) for pairs in (100, 1_000, 10_000, 100_000)]
     assert pulls == [20.0, 10.0, 1.0, 0.1]
