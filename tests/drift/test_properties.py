@@ -42,3 +42,10 @@ def test_a_few_digits_among_thirty_are_chance():
 
 def test_digits_everywhere_are_drift():
     assert "texts: digits" in drifted([text + " 12" for text in PLAIN[:30]], PLAIN[30:])
+
+
+def test_a_word_of_its_own_in_every_text_is_usual_where_the_reference_has_one_too():
+    old = [f"where is order a{i}" for i in range(80)]
+    new = [f"where is order b{i}" for i in range(80)]
+    assert "texts: unknown words" not in drifted(new, old)
+    assert "texts: unknown words" in drifted(new, ["where is order a1"] * 80)
