@@ -14,9 +14,7 @@ from cube.lattice.core import Cube
 from cube.lattice.reshaper import Reshaper
 from cube.lattice.rules import RULES
 from cube.lattice.rules.channels import Channels
-from cube.lattice.rules.dense import DenseResidual
-from cube.lattice.rules.low_rank import LowRankResidual
-from cube.lattice.rules.mlp import ResidualMLP
+from cube.lattice.rules.whole import DenseResidual, LowRankResidual, ResidualMLP
 from tests.lattice.weights import randomised
 
 DIMENSIONS = [1, 7, 48, 384, 769]
