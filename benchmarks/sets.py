@@ -18,6 +18,7 @@ from cube.config import Config, SplitConfig
 from cube.data.corpus import build_corpus
 from cube.data.groups import join_groups
 from cube.data.splits import Split, assign_splits
+from cube.data.vector_files import read_vectors
 from cube.data.vector_pairs import lay_out
 from cube.errors import DataError
 from cube.evaluation.experiment import Experiment
@@ -96,26 +97,31 @@ def read_files(files: dict[Split, Path], config: Config) -> dict[Split, Part]:
 
 
 def read_npz(path: Path) -> dict[Split, Part]:
-    """Read ready-made vectors.
+    """Read ready-made vectors, and check every value of them.
 
     Raises:
-        DataError: when an array is missing, or questions and answers do not fit each other.
+        DataError: when an array is missing, not a matrix of finite rows, none of them zero, or
+            does not fit the others.
     """
     try:
-        file = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        with np.load(path, allow_pickle=False) as file:
+            names = {PARTS[name]: name for name in ("train", "valid", "test")}
+            found = {s: n for s, n in names.items() if {f"{n}_q", f"{n}_a"} <= set(file)}
+    except (OSError, ValueError, TypeError) as error:  # TypeError: a .npy holds no arrays by name
         raise DataError(f"{path} cannot be read as an npz of vectors: {error}") from error
-    with file:
-        parts = {
-            PARTS[name]: Part(file[f"{name}_q"], file[f"{name}_a"])
-            for name in ("train", "valid", "test")
-            if {f"{name}_q", f"{name}_a"} <= set(file)
-        }
-    if missing := {"train", "test"} - {split.name.lower() for split in parts}:
+    if missing := {"train", "test"} - set(found.values()):
         raise DataError(f"{path} lacks {'_q or _a, '.join(sorted(missing))}_q or _a.")
+    parts = {
+        split: Part(read_vectors(f"{path}#{name}_q"), read_vectors(f"{path}#{name}_a"))
+        for split, name in found.items()
+    }
     for split, part in parts.items():
-        if part.questions.ndim != 2 or part.questions.shape != part.answers.shape:
-            raise DataError(f"{path}: {split.name.lower()}_q and _a must be equal matrices.")
+        if part.questions.shape != part.answers.shape:
+            raise DataError(f"{path}: {found[split]}_q and _a must be equal matrices.")
+    if len(dimensions := {part.questions.shape[1] for part in parts.values()}) > 1:
+        raise DataError(
+            f"{path}: parts of {' and '.join(map(str, sorted(dimensions)))} dimensions."
+        )
     return parts
 
 

@@ -65,7 +65,7 @@ def test_texts_and_vectors_of_a_row_belong_together():
 
 
 def test_reads_an_npz_and_names_what_is_missing(tmp_path):
-    q, a = np.ones((4, 8), np.float32), np.zeros((4, 8), np.float32)
+    q, a = np.ones((4, 8), np.float32), np.full((4, 8), 2, np.float32)
     np.savez(tmp_path / "v.npz", train_q=q, train_a=a, test_q=q, test_a=a)
     assert sorted(read_npz(tmp_path / "v.npz")) == [Split.TRAIN, Split.TEST]
     np.savez(tmp_path / "w.npz", train_q=q, train_a=a, test_q=q)
@@ -74,6 +74,27 @@ def test_reads_an_npz_and_names_what_is_missing(tmp_path):
     np.savez(tmp_path / "x.npz", train_q=q, train_a=a[:3], test_q=q, test_a=a)
     with pytest.raises(DataError, match="must be equal matrices"):
         read_npz(tmp_path / "x.npz")
+
+
+def test_vectors_that_nothing_can_be_learned_from_are_refused_by_name(tmp_path):
+    names = ("train_q", "train_a", "test_q", "test_a")
+    whole = {name: np.ones((4, 8), np.float32) for name in names}
+    wrong = {
+        "train_q": whole["train_q"] * np.nan,
+        "test_a": whole["test_a"] * 0,
+        "train_a": whole["train_a"].astype(complex),
+    }
+    for name, array in wrong.items():
+        np.savez(tmp_path / "v.npz", **{**whole, name: array})
+        with pytest.raises(DataError, match=f"v.npz#{name}"):
+            read_npz(tmp_path / "v.npz")
+    narrow = {name: whole[name][:, :4] for name in ("test_q", "test_a")}
+    np.savez(tmp_path / "v.npz", **{**whole, **narrow})
+    with pytest.raises(DataError, match="parts of 4 and 8 dimensions"):
+        read_npz(tmp_path / "v.npz")
+    np.save(tmp_path / "v.npy", whole["train_q"])
+    with pytest.raises(DataError, match="cannot be read as an npz"):
+        read_npz(tmp_path / "v.npy")
 
 
 def test_a_missing_file_or_set_is_one_sentence_not_a_traceback(tmp_path, monkeypatch):
