@@ -132,6 +132,9 @@ def make_set(name: str, parts: dict[Split, Part], limit: int | None = None) -> B
         name: of the set.
         parts: at least train and test.
         limit: pairs to keep of every part.
+
+    Raises:
+        DataError: when a part has no pairs, or too few to carve validation from.
     """
     kept = {split: part.first(limit) for split, part in parts.items()}
     questions = np.concatenate([part.questions for part in kept.values()])
@@ -141,6 +144,12 @@ def make_set(name: str, parts: dict[Split, Part], limit: int | None = None) -> B
     if Split.VALIDATION not in kept:
         train = np.flatnonzero(splits == Split.TRAIN)
         splits[train[_held_out(given.keys[train], asked.keys[train])]] = Split.VALIDATION
+    trained, validated, tested = np.bincount(splits, minlength=len(Split))
+    if not min(trained, validated, tested):
+        raise DataError(
+            f"{name}: {trained} pairs to train on, {validated} to validate on and {tested} to test "
+            "on are too few: all are needed. Add pairs of other questions and answers."
+        )
     test = np.flatnonzero(splits == Split.TEST)
     experiment = Experiment(
         vectors,

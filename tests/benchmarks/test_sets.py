@@ -123,6 +123,14 @@ def test_no_question_of_a_carved_validation_is_trained_on():
     assert not np.isin(experiment.questions[held_out], experiment.questions[training]).any()
 
 
+def test_a_set_too_small_is_refused_by_name_before_anything_is_measured():
+    parts = {Split.TRAIN: part(slice(0, 5)), Split.TEST: part(slice(42, 60))}
+    with pytest.raises(DataError, match="tiny: 5 pairs to train on, 0 to validate on and 18 to"):
+        make_set("tiny", parts)
+    with pytest.raises(DataError, match="and 0 to test on"):
+        make_set("untested", {Split.TRAIN: part(slice(0, 40)), Split.TEST: part(slice(0, 0))})
+
+
 def test_where_everything_is_linked_answers_are_held_out_one_by_one():
     parts = {Split.TRAIN: part(slice(0, 42)), Split.TEST: part(slice(42, 60))}
     train = parts[Split.TRAIN]
