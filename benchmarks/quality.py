@@ -34,6 +34,7 @@ from cube.errors import ConfigError, CubeError
 from cube.evaluation.baselines import LABELS, AnySystem, closed_form_baselines, cube_system
 from cube.evaluation.baselines.trained import RIVAL_RULES, rival_core
 from cube.evaluation.evaluate import score_system
+from cube.evaluation.leaks import find_leaks
 from cube.evaluation.significance import paired_bootstrap
 from cube.lattice.core import Cube
 from cube.training.trainer import Trainer
@@ -256,6 +257,12 @@ def run(options: argparse.Namespace) -> None:
             measurement.peers(options.peer_python, options.peer_seeds)
         experiment, task = bench_set.experiment, bench_set.task
         pairs = int((experiment.splits == Split.TRAIN).sum())
+        leaks = find_leaks(experiment)
+        if leaks.share > config.evaluation.max_leaked_share:
+            console.print(
+                f"{len(leaks.leaked):,} of {len(leaks.checked):,} test pairs have a near copy in "
+                "training: below, whoever memorises looks good."
+            )
         systems = to_json(measurement.scores, config)
         title = f"{bench_set.name}: {pairs:,} pairs, {len(task):,} test questions, "
         title += f"{len(task.bank):,} answers, {options.seeds} seeds"
@@ -264,6 +271,7 @@ def run(options: argparse.Namespace) -> None:
             "pairs": pairs,
             "questions": len(task),
             "bank": len(task.bank),
+            "leaked_share": leaks.share,
             "seeds": options.seeds,
             "trials": [asdict(trial) for trial in measurement.trials],
             "interval": "paired bootstrap over questions, scores averaged over seeds",

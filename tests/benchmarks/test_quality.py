@@ -64,6 +64,23 @@ def test_only_some_systems_and_an_unknown_one(tmp_path, vectors, monkeypatch):
         bench(monkeypatch, *quick, "--only", "gpt")
 
 
+def test_a_test_part_that_training_holds_is_told(tmp_path, vectors, monkeypatch, capsys):
+    arrays = dict(np.load(vectors))
+    for kind in "qa":
+        arrays[f"test_{kind}"] = np.concatenate(
+            [arrays[f"test_{kind}"][:30], arrays[f"train_{kind}"][:10]]
+        )
+    np.savez(tmp_path / "leaking.npz", **arrays)
+    out = tmp_path / "out.json"
+    quick = ["--seeds", 1, "--out", out, "--peer-python", "/none", "--only", "identity"]
+    told = []
+    for path in (vectors, tmp_path / "leaking.npz"):
+        bench(monkeypatch, "--vectors", path, *quick)
+        told.append("10 of 40 test pairs have a near copy in training" in capsys.readouterr().out)
+    assert told == [False, True]
+    assert json.loads(out.read_text())["sets"]["leaking"]["leaked_share"] == 0.25
+
+
 def test_nobody_mines_where_that_takes_too_long(tmp_path, vectors, monkeypatch):
     monkeypatch.setattr(trials, "_MOST_COMPARED", 1_000)
     monkeypatch.setattr(candidates, "_mine", lambda *_: pytest.fail("mined"))
