@@ -3,7 +3,7 @@
 In a folder, files of one set share what stands before `train`, `valid` (`dev`, `val`, `validation`)
 and `test`: `faq.train.jsonl` with `faq.test.jsonl`, `train.csv` with `test.csv`, or a sub-folder a
 set. An npz holds `train_q`, `train_a`, `test_q`, `test_a` and, if there are any, `valid_q` and
-`valid_a`: row i of `_a` answers row i of `_q`.
+`valid_a`, or another of those names: row i of `_a` answers row i of `_q`.
 """
 
 import argparse
@@ -105,8 +105,7 @@ def read_npz(path: Path) -> dict[Split, Part]:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            names = {PARTS[name]: name for name in ("train", "valid", "test")}
-            found = {s: n for s, n in names.items() if {f"{n}_q", f"{n}_a"} <= set(file)}
+            found = {s: n for n, s in PARTS.items() if {f"{n}_q", f"{n}_a"} <= set(file)}
     except (OSError, ValueError, TypeError) as error:  # TypeError: a .npy holds no arrays by name
         raise DataError(f"{path} cannot be read as an npz of vectors: {error}") from error
     if missing := {"train", "test"} - set(found.values()):

@@ -68,6 +68,9 @@ def test_reads_an_npz_and_names_what_is_missing(tmp_path):
     q, a = np.ones((4, 8), np.float32), np.full((4, 8), 2, np.float32)
     np.savez(tmp_path / "v.npz", train_q=q, train_a=a, test_q=q, test_a=a)
     assert sorted(read_npz(tmp_path / "v.npz")) == [Split.TRAIN, Split.TEST]
+    parts = {"train_q": q, "train_a": a, "test_q": q, "test_a": a, "dev_q": q, "dev_a": a}
+    np.savez(tmp_path / "d.npz", **parts)
+    assert sorted(read_npz(tmp_path / "d.npz")) == [Split.TRAIN, Split.VALIDATION, Split.TEST]
     np.savez(tmp_path / "w.npz", train_q=q, train_a=a, test_q=q)
     with pytest.raises(DataError, match="lacks test_q or _a"):
         read_npz(tmp_path / "w.npz")
