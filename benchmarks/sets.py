@@ -106,7 +106,9 @@ def read_npz(path: Path) -> dict[Split, Part]:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {s: n for n, s in PARTS.items() if {f"{n}_q", f"{n}_a"} <= set(file)}
-    except (OSError, ValueError, TypeError) as error:  # TypeError: a .npy holds no arrays by name
+    except TypeError:  # a .npy is no context
+        raise DataError(f"{path} cannot be read as an npz of vectors: it is one array.") from None
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as an npz of vectors: {error}") from error
     if missing := {"train", "test"} - set(found.values()):
         raise DataError(f"{path} lacks {'_q or _a, '.join(sorted(missing))}_q or _a.")

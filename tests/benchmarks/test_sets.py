@@ -96,7 +96,7 @@ def test_vectors_that_nothing_can_be_learned_from_are_refused_by_name(tmp_path):
     with pytest.raises(DataError, match="parts of 4 and 8 dimensions"):
         read_npz(tmp_path / "v.npz")
     np.save(tmp_path / "v.npy", whole["train_q"])
-    with pytest.raises(DataError, match="cannot be read as an npz"):
+    with pytest.raises(DataError, match="cannot be read as an npz of vectors: it is one array"):
         read_npz(tmp_path / "v.npy")
 
 
