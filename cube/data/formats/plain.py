@@ -8,7 +8,7 @@ from typing import IO
 from cube.data.lines import Line, read_lines
 from cube.data.rows import MAX_ROW_BYTES, Row
 
-_MARK = re.compile(r"\s*(q|question|a|answer)\s*\d*\s*[:：]\s*", re.IGNORECASE)
+_MARK = re.compile(r"\s*(q|question|a|answer)\s*(?:\d+\s*)?[:：]\s*", re.IGNORECASE)
 _MAX_TITLE_CHARACTERS = 1_000  # above the first question
 
 

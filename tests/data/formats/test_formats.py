@@ -278,6 +278,13 @@ def test_a_title_above_blocks_is_quarantined(tmp_path):
     assert len(ingest(tmp_path, tmp_path / "a.txt").texts()) == 3
 
 
+def test_a_mark_without_a_colon_is_read_in_little_time(tmp_path):
+    (tmp_path / "a.txt").write_text("a" + " " * 100_000 + "x\n")
+    started = time.process_time()
+    assert len(ingest(tmp_path, tmp_path / "a.txt", max_characters=200_000).texts()) == 1
+    assert time.process_time() - started < 5
+
+
 def test_folders_globs_and_odd_names(tmp_path):
     folder = tmp_path / "мои данные [1]"
     (folder / "sub" / "looks like.jsonl").mkdir(parents=True)
