@@ -82,15 +82,15 @@ def _rows_of(value: Any, line: int, label: str, mapping: dict[str, str]) -> Iter
 
 def _inside(value: dict[str, Any], mapping: dict[str, str]) -> list[Any] | None:
     known = known_columns(tuple(value), mapping)
+    lists = {name: inside for name, inside in value.items() if _holds_objects(inside)}
+    named = next((lists[name] for name in _LISTS if name in lists), None)
     texts = [value[known[field]] for field in ("question", "text") if field in known]
-    if any(isinstance(text, list | dict) for text in texts):
+    if named is None and any(isinstance(text, list | dict) for text in texts):
         return _of_columns(value)
     if {"question", "answer", "dialogue_id"} & value.keys():
         return None  # a record that has a field of such a name
     if "turns" in known and _are_turns(value[known["turns"]]):
         return None
-    lists = {name: inside for name, inside in value.items() if _holds_objects(inside)}
-    named = next((lists[name] for name in _LISTS if name in lists), None)
     if named is not None or not known.keys().isdisjoint(("question", "answer", "turns", "text")):
         return named
     return [row for inside in lists.values() for row in inside]
@@ -108,10 +108,10 @@ def _are_turns(value: Any) -> bool:
 
 def _of_columns(table: dict[str, Any]) -> list[Any] | None:
     """Return the rows of a table by columns, as pandas and `datasets` write them."""
-    columns = [list(c.values()) if isinstance(c, dict) else c for c in table.values()]
-    if not all(isinstance(c, list) for c in columns) or len(set(map(len, columns))) > 1:
+    columns = [dict(enumerate(c)) if isinstance(c, list) else c for c in table.values()]
+    if any(not isinstance(c, dict) or c.keys() != columns[0].keys() for c in columns):
         return None
-    return [dict(zip(table, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    return [{name: c[i] for name, c in zip(table, columns, strict=True)} for i in columns[0]]
 
 
 def _questions(row: Any) -> list[Any]:

@@ -47,7 +47,10 @@ def csv_of(delimiter: str, header=("question", "answer")) -> str:
         ("a.json", json.dumps({"version": 1, "data": ROWS})),
         ("a.json", json.dumps({"conversations": [{**row, "author": "x"} for row in ROWS]})),
         ("a.json", json.dumps({"source": "shop", "train": ROWS[:2], "test": ROWS[2:]})),
+        ("a.json", json.dumps({"request": {"page": 1}, "data": ROWS})),
         ("a.json", json.dumps({name: [row[name] for row in ROWS] for name in ROWS[0]})),
+        ("a.json", json.dumps({"question": dict(enumerate(q for q, _ in PAIRS)),
+                               "answer": {str(i): PAIRS[i][1] for i in (2, 0, 1)}})),
         ("a.json", json.dumps({name: {str(i): row[name] for i, row in enumerate(ROWS)}
                                for name in ROWS[0]})),
         ("a.json", json.dumps({"version": "1.1", "data": [
