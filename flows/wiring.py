@@ -36,7 +36,8 @@ def cube_flow(name: str, description: str) -> Callable[[Callable[..., Any]], Flo
         @functools.wraps(function)
         def told(*args: Any, **kwargs: Any) -> Any:
             forward_logs()
-            logging.getLogger("prefect.flow_runs").addFilter(_untold)
+            for logger in ("prefect.flow_runs", "prefect.task_runs"):
+                logging.getLogger(logger).addFilter(_untold)
             try:
                 return function(*args, **kwargs)
             except TrainingInterruptedError as stopped:
@@ -50,8 +51,12 @@ def cube_flow(name: str, description: str) -> Callable[[Callable[..., Any]], Flo
 
 
 def _untold(record: logging.LogRecord) -> bool:
-    """Whether a record says more than the run's state: Prefect logs its error with a traceback."""
-    return not (record.exc_info and isinstance(record.exc_info[1], CubeError))
+    """Whether a record says more than the run's state: Prefect logs its error with a traceback.
+
+    Where an error has a cause, such as what a teacher's own code raised, the traceback tells of it.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, CubeError) or error.__cause__ is not None
 
 
 def _stopped(error: TrainingInterruptedError) -> State:
