@@ -67,8 +67,10 @@ def run_in_processes(count: int, device: str, work: Callable[..., object], *argu
         ) from None
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
+        told: Any = failure.message  # with a traceback, which is logged, unless a signal ended it
+        reason = told["message"] if isinstance(told, dict) else told
         raise ModelError(
-            f"Process {rank} of {count} failed {_RESTARTS + 1} times: {failure.message}"
+            f"Process {rank} of {count} failed {_RESTARTS + 1} times: {reason}"
         ) from None
     finally:
         for number, handler in handlers.items():
