@@ -187,7 +187,7 @@ class RecordParser:
         if i == 0 and self._is_other(role, _PROMPTING):
             self.removed["system prompts of dialogues"] += 1
             return None
-        if self._is_other(role, _TOOLS) or (text in (None, "") and _calls_tool(value, content)):
+        if self._is_other(role, _TOOLS) or _calls_tool(value, content):
             self.removed["turns of dialogues to and from tools"] += 1
             return None
         return Turn(role, self._clean(text, f"text of turn {i}"))

@@ -125,6 +125,7 @@ CALL = {"role": "assistant", "content": None, "tool_calls": [{"function": {"name
     "turns",
     [
         [CALL, ("tool", '{"t": 21}')],
+        [{**CALL, "content": "Let me look that up."}, ("tool", '{"t": 21}')],
         [{"role": "assistant", "content": "", "function_call": {"name": "f"}}, ("function", "21")],
         [("function_call", "{}"), ("observation", "21")],
         [("assistant", [{"type": "tool_use", "id": "t", "name": "w", "input": {}}]),
