@@ -54,7 +54,8 @@ class Registry:
             version = self.champion() or version
         if version not in self.versions():
             known = ", ".join(self.versions()) or "none"
-            raise ModelError(f"No version {version!r} in {self.folder}. Versions: {known}.")
+            what = "version was promoted yet" if version == "champion" else f"version {version!r}"
+            raise ModelError(f"No {what} in {self.folder}. Versions: {known}.")
         return self.folder / version
 
     def champion(self) -> str | None:

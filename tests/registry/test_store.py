@@ -21,9 +21,11 @@ def test_published_versions_are_listed_and_found(registry):
     assert load_model(registry.path("v1")).config["trained_on"]["number"] == 1
     files = [path for path in registry.path("v1").rglob("*") if path.is_file()]
     assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
-    for name in ("v9", "..", "records", "champion"):
-        with pytest.raises(ModelError, match=r"No version .*v1, v2, v3"):
+    for name in ("v9", "..", "records"):
+        with pytest.raises(ModelError, match=rf"No version '{name}' in .*v1, v2, v3"):
             registry.path(name)
+    with pytest.raises(ModelError, match=r"No version was promoted yet in .*v1, v2, v3"):
+        registry.path("champion")
 
 
 def test_a_version_is_never_overwritten_but_can_be_judged_again(registry, tmp_path):
