@@ -102,7 +102,9 @@ def _sections(run: Run, evaluation: dict[str, Any]) -> dict[str, Any]:
         "groups": groups_section(evaluation),
         "targets": targets_section(evaluation["targets"]),
         "outlook": outlook_section(evaluation),
-        "training": training_section(training, read_metrics(run), run.read("trials.json")),
+        "training": training_section(
+            training, read_metrics(run), config.training.selection_metric, run.read("trials.json")
+        ),
         "similarities": similarities_section(evaluation),
         "confidence": confidence_section(evaluation),
         "map": map_section(evaluation),

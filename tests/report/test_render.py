@@ -86,6 +86,26 @@ def test_the_rate_shown_is_the_one_that_was_taken(make_run: MakeRun) -> None:
     assert "Learning rate at step 40: 0.0002500" in html
 
 
+def test_the_weights_kept_are_told_by_what_chose_them(make_run: MakeRun) -> None:
+    run = make_run()
+    html = report_html(run)
+    assert "of step 80, the best on validation by MRR@10: 0.480 against 0.400 before" in html
+    assert "best: step 80, 0.480" in html
+    config, metric = run.folder / "config.yaml", "\n  metric: "
+    chosen = f"{metric}validation_restored_cosine"
+    config.write_text(config.read_text().replace(f"{metric}null", chosen, 1))
+    html = report_html(Run(run.folder))
+    assert "by the restored cosine: 0.820 against 0.900 before" in html
+    assert "best: step 80, 0.820" in html and "best: step 80, 0.480" not in html
+    evaluation = run.read("evaluation.json")
+    assert evaluation is not None
+    evaluation["training"]["best_step"] = 0
+    run.write("evaluation.json", evaluation)
+    html = report_html(Run(run.folder))
+    assert "No step was better on validation than the untrained cube" in html
+    assert "weights kept are those" not in html
+
+
 def test_failures_are_ranks_beyond_ten_or_wrong_first_answers(make_run: MakeRun) -> None:
     values = full_values()
     assert "have no right answer among the first 10." in report_html(make_run(**values))
@@ -111,6 +131,9 @@ def test_what_was_chosen_after_the_training_is_told(make_run: MakeRun) -> None:
     run.write("evaluation.json", evaluation)
     html = report_html(run)
     assert "at a strength of 0.5; no memory of training pairs; no whitening." in html
+    training["calibration"]["strength"] = 0.0
+    run.write("evaluation.json", evaluation)
+    assert "answers start from the frozen teacher and do not follow the core;" in report_html(run)
     del training["calibration"]
     run.write("evaluation.json", evaluation)
     assert "Chosen on validation after" not in report_html(run)

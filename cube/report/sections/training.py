@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from cube.config.curriculum import Metric
 from cube.report.figures.curves import Band, Panel, Point, training_figure
+
+_METRICS = {"validation_mrr": "MRR@10", "validation_restored_cosine": "the restored cosine"}
 
 
 def training_section(
     training: dict[str, Any] | None,
     events: list[dict[str, Any]],
+    metric: Metric,
     trials: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return the figures of the learning curves and of the curriculum, and the list of stages.
@@ -15,6 +19,7 @@ def training_section(
     Args:
         training: content of training.json, or None.
         events: lines of metrics.jsonl, possibly none.
+        metric: what chose the weights that are kept.
         trials: content of trials.json, or None.
     """
     training = training or {}
@@ -22,17 +27,30 @@ def training_section(
     bands = [Band(stage["name"], stage["last_step"]) for stage in stages]
     best = training.get("best_step")
     return {
-        "curves": training_figure("Learning curves", _curves(events, best), bands, best),
+        "curves": training_figure("Learning curves", _curves(events, metric, best), bands, best),
         "curriculum": training_figure("The curriculum", _schedule(events), bands),
         "stages": stages,
+        "kept": _kept(events, metric, best),
         "rollbacks": [event for event in events if event["event"] == "rollback"],
         "training": training,
         "trials": trials or [],
     }
 
 
-def _curves(events: list[dict[str, Any]], best: int | None) -> list[Panel]:
-    measured = [event for event in events if event["event"] in ("start", "validation")]
+def _measured(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event for event in events if event["event"] in ("start", "validation")]
+
+
+def _kept(events: list[dict[str, Any]], metric: Metric, best: int | None) -> dict[str, Any] | None:
+    """Return what chose the weights that are kept, at their step and before the first one."""
+    scores = {event["step"]: event[metric] for event in _measured(events)}
+    if best not in scores or 0 not in scores:
+        return None
+    return {"metric": _METRICS[metric], "score": scores[best], "untrained": scores[0]}
+
+
+def _curves(events: list[dict[str, Any]], metric: Metric, best: int | None) -> list[Panel]:
+    measured = _measured(events)
     first = next((event for event in measured if event["event"] == "start"), {})
 
     def points(key: str) -> list[Point]:
@@ -50,13 +68,14 @@ def _curves(events: list[dict[str, Any]], best: int | None) -> list[Panel]:
             points(mrr),
             height=150,
             reference=at_start("frozen teacher", mrr),
-            marked=best,
+            marked=best if metric == mrr else None,
             ticks=4,
         ),
         Panel(
             "Restored cosine",
             points(restored),
             reference=at_start("nothing done", restored),
+            marked=best if metric == restored else None,
             class_="curve restored",
         ),
     ]
