@@ -73,6 +73,11 @@ def test_trials_are_told(make_run: MakeRun, taken: bool, words: str) -> None:
     html = report_html(run)
     assert "<code>core.hub = 128</code>" in html
     assert f"by +0.031 (standard error 0.004): {words}" in html
+    small = {**trial, "gain": 0.00351, "standard_error": 0.00016, "taken": False}
+    run.write("trials.json", [{**trial, "taken": taken}, small])
+    html = report_html(run)
+    assert "by +0.0035 (standard error 0.0002): left out." in html  # no error is 0
+    assert html.count("training, beside what was taken so far: <code>") == taken
 
 
 def test_the_rate_shown_is_the_one_that_was_taken(make_run: MakeRun) -> None:
