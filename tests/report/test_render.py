@@ -347,6 +347,14 @@ def test_missing_measurements_are_said_to_be_missing(make_run: MakeRun) -> None:
     assert "../validation/" not in html and "../drift/" not in html
 
 
+def test_why_context_was_not_ablated_holds_for_the_last_turn_alone(make_run: MakeRun) -> None:
+    values = full_values()
+    values["dialogue"]["ablation"] = None  # as with data.context: last, however many dialogues
+    assert "questions that are made of such turns as well (data.context)" in report_html(
+        make_run(**values)
+    )
+
+
 def test_measures_that_only_some_evaluations_have_get_a_column(make_run: MakeRun) -> None:
     slices = evaluation_values()["slices"]
     assert "nDCG@10" not in report_html(make_run())
