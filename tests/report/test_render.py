@@ -355,6 +355,14 @@ def test_why_context_was_not_ablated_holds_for_the_last_turn_alone(make_run: Mak
     )
 
 
+def test_counts_and_orders_are_called_what_they_are(make_run: MakeRun) -> None:
+    html = report_html(make_run())
+    assert "<b>150</b> vectors stand for their questions, answers, contexts" in html
+    assert "distinct texts" not in html  # a turn before and after others has several vectors
+    assert "whose reciprocal rank (1 divided by the rank" in html  # 1 to 2 is more than 9 to 60
+    assert "nor pairs that are kept to be looked up (kNN, the cube's memory)" in html
+
+
 def test_measures_that_only_some_evaluations_have_get_a_column(make_run: MakeRun) -> None:
     slices = evaluation_values()["slices"]
     assert "nDCG@10" not in report_html(make_run())
