@@ -114,6 +114,8 @@ def test_the_weights_kept_are_told_by_what_chose_them(make_run: MakeRun) -> None
 def test_failures_are_ranks_beyond_ten_or_wrong_first_answers(make_run: MakeRun) -> None:
     values = full_values()
     assert "have no right answer among the first 10." in report_html(make_run(**values))
+    values["failures"]["clusters"][0]["questions"] = 1
+    assert "<small>1 question, " in report_html(make_run(**values))
     values["failures"]["beyond"] = 1
     assert "have a wrong answer first." in report_html(make_run(**values))
 
@@ -400,6 +402,9 @@ def test_validation_and_drift_are_summed_up_and_linked(make_run: MakeRun) -> Non
     assert 'href="../validation/index.html"' in html
     assert 'href="../drift/drift.html"' in html
     assert "2 expectations, 1 not met, 10 rows" in html
+    suite = run.read("validation/pairs.json")
+    run.write("validation/pairs.json", {**(suite or {}), "rows": 1})
+    assert "1 not met, 1 row<" in report_html(run)
     assert html.index("table row count") < html.index("column values to not be null")
     assert "drifted" in html and "0.871" in html and "threshold 0.561" in html
 
