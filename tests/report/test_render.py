@@ -365,6 +365,24 @@ def test_counts_and_orders_are_called_what_they_are(make_run: MakeRun) -> None:
     assert "nor pairs that are kept to be looked up (kNN, the cube's memory)" in html
 
 
+def test_too_few_questions_prove_nothing_anywhere(make_run: MakeRun) -> None:
+    values = full_values()
+    html = report_html(make_run(**values))
+    assert "the cube is better" in html and "From too few questions" not in html
+    values["slices"]["new_wordings"]["judged"] = False
+    html = report_html(make_run(**values))
+    assert "too few to judge" in html and "the cube is better" not in html
+    assert "From too few questions to judge." in html  # what twice the data would bring
+
+
+def test_headroom_shows_no_map_where_the_teacher_is_the_best(make_run: MakeRun) -> None:
+    values = full_values()
+    meter = '<span class="meter map-ridge"'
+    assert meter in report_html(make_run(**values))
+    values["headroom"] |= {"linear": 0.4, "linear_name": "frozen teacher (identity)"}
+    assert meter not in report_html(make_run(**values))
+
+
 def test_measures_that_only_some_evaluations_have_get_a_column(make_run: MakeRun) -> None:
     slices = evaluation_values()["slices"]
     assert "nDCG@10" not in report_html(make_run())

@@ -19,6 +19,7 @@ def outlook_section(evaluation: dict[str, Any]) -> dict[str, Any] | None:
         "curve": curve,
         "curve_figure": _curve_figure(curve) if curve else None,
         "where": SLICE_NAMES[curve["slice"]] if curve else "",
+        "curve_judged": evaluation["slices"][curve["slice"]]["judged"] if curve else False,
     }
 
 
@@ -26,9 +27,10 @@ def _bars(headroom: dict[str, Any] | None) -> list[tuple[str, str, float]]:
     """Return label, style and MRR@10 of what validation shows before any training."""
     if not headroom:
         return []
+    linear = (headroom["linear_name"], "map-ridge", headroom["linear"])
     return [
         ("frozen teacher", "map-identity", headroom["identity"]),
-        (headroom["linear_name"], "map-ridge", headroom["linear"]),
+        *([linear] if headroom["linear"] > headroom["identity"] else []),  # else it is the teacher
         ("ceiling", "map-other", headroom["ceiling"]),
     ]
 

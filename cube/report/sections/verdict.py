@@ -35,7 +35,6 @@ def verdict_section(
     part = evaluation["slices"][name]
     interval = part["cube_minus"]["identity"]
     limit = shared_limit([interval])
-    baseline = _best_baseline(evaluation, part)
     return {
         "promote": promoted,
         "sentence": _without_mark((published or verdict)["sentence"]),
@@ -46,10 +45,10 @@ def verdict_section(
         "cube": part["scores"]["cube"]["mrr@10"],
         "teacher": part["scores"]["identity"]["mrr@10"],
         "interval": interval,
-        "wording": _IN_WORDS[wording(interval)] if part["judged"] else "too few to judge",
+        "wording": _in_words(interval, part),
         "plot": interval_plot(interval, limit),
         "axis": interval_axis(limit),
-        "baseline": baseline,
+        "baseline": _best_baseline(evaluation, part),
         "champion": evaluation["champion"]["note"],
         "history": [*reversed(history[-_MOST_PROMOTIONS:])],
         "lattice": lattice_figure(evaluation["lattice"]),
@@ -84,6 +83,10 @@ def _without_mark(sentence: str) -> str:
     return sentence
 
 
+def _in_words(interval: dict[str, float], part: dict[str, Any]) -> str:
+    return _IN_WORDS[wording(interval)] if part["judged"] else "too few to judge"
+
+
 def _best_baseline(evaluation: dict[str, Any], part: dict[str, Any]) -> dict[str, Any] | None:
     names = [name for name in part["scores"] if name not in _TRIVIAL]
     if not names:
@@ -93,6 +96,6 @@ def _best_baseline(evaluation: dict[str, Any], part: dict[str, Any]) -> dict[str
     return {
         "label": evaluation["systems"][best]["label"],
         "mrr": part["scores"][best]["mrr@10"],
-        "wording": _IN_WORDS[wording(interval)] if interval else "",
+        "wording": _in_words(interval, part) if interval else "",
         "interval": interval,
     }
