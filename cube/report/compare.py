@@ -63,13 +63,13 @@ def comparison_html(runs: Sequence[Run], folder: Path) -> str:
 
 def _heading(place: int, run: Run, evaluation: dict[str, Any], folder: Path) -> dict[str, Any]:
     report = run.folder / REPORT
+    verdict = run.read("published.json") or {"promoted": evaluation["verdict"]["promote"]}
     return {
         "kind": _kind(place),
         "run_id": run.run_id,
         "created": run.facts["created"],
         "link": os.path.relpath(report, folder) if report.is_file() else None,
-        "promote": evaluation["verdict"]["promote"],
-        "sentence": evaluation["verdict"]["sentence"],
+        "promoted": verdict["promoted"],
         "teacher": evaluation["teacher"],
         "parameters": evaluation["parameters"],
         "pairs": evaluation["splits"]["train"],

@@ -44,6 +44,12 @@ def test_runs_stand_side_by_side(runs: list[Run]) -> None:
     assert "seed</code>" in section and "<td>7</td>" in section
 
 
+def test_the_registry_has_the_last_word(runs: list[Run]) -> None:
+    assert "not promoted" not in comparison_html(runs, runs[0].folder)
+    runs[1].write("published.json", {"promoted": False, "sentence": "It was rolled back."})
+    assert comparison_html(runs, runs[0].folder).count("not promoted") == 1
+
+
 def test_hostile_texts_stay_texts(runs: list[Run]) -> None:
     facts = runs[1].facts
     runs[1].write("run.json", {**facts, "id": HOSTILE})
