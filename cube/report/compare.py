@@ -90,7 +90,8 @@ def _pairwise(runs: Sequence[Run]) -> tuple[dict[str, dict[str, Any]], list[str]
     first, pairwise, notes = runs[0], {}, []
     for run in runs[1:]:
         if run.facts["vectors"] != first.facts["vectors"]:
-            notes.append(f"{run.run_id} has other data or another teacher than {first.run_id}.")
+            other = f"{run.run_id} has other data or another teacher than {first.run_id}"
+            notes.append(f"{other}, or puts turns together otherwise (data.context).")
         elif run.config.data.splits != first.config.data.splits:
             notes.append(f"{run.run_id} splits the data otherwise than {first.run_id}.")
         else:
@@ -124,7 +125,9 @@ def _slice(
             "teacher": part["scores"]["identity"]["mrr@10"],
             "cells": [part["scores"]["cube"][column] for column in _COLUMNS],
             "gain": interval_cells(part["cube_minus"]["identity"], limit, part["judged"]),
-            "minus_first": interval_cells(compared["difference"], limit) if compared else None,
+            "minus_first": interval_cells(compared["difference"], limit, part["judged"])
+            if compared
+            else None,
         }
         for kind, run_id, part, compared in known
     ]

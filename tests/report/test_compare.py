@@ -13,7 +13,7 @@ from cube.report.compare import comparison_html
 from cube.report.render import render_report
 from cube.runs import Run
 from tests.conftest import call
-from tests.report.conftest import HOSTILE
+from tests.report.conftest import HOSTILE, interval
 from tests.report.full import full_values, hostile
 from tests.report.page import Page
 
@@ -39,9 +39,21 @@ def test_runs_stand_side_by_side(runs: list[Run]) -> None:
     assert page.hrefs[1:] == ["report/index.html"]  # the other run has no report
     assert html.count("small-other") > 4
     assert "small-other has other data or another teacher than small-0123456789" in html
+    assert "or puts turns together otherwise (data.context)" in html
     assert "not comparable" in html and "the first run" in html
     section = html[html.index("Settings that differ") :]
     assert "seed</code>" in section and "<td>7</td>" in section
+
+
+def test_too_few_questions_prove_nothing(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    better = {"difference": interval(0.2)}
+    compared = {"small-other": {"unseen_answers": better, "new_wordings": better}}
+    monkeypatch.setattr("cube.report.compare._pairwise", lambda runs: (compared, []))
+    html = comparison_html(runs, runs[0].folder)
+    few = html[html.index("<h3>Answers never seen") :]
+    assert "<b>+0.200</b> <small>too few to judge</small>" in few  # of 12
+    assert "<b>+0.200</b> <small>better</small>" not in few
+    assert "<b>+0.200</b> <small>better</small>" in html  # of 248
 
 
 def test_the_registry_has_the_last_word(runs: list[Run]) -> None:
