@@ -15,7 +15,7 @@ from cube.evaluation.experiment import Experiment
 from cube.evaluation.metrics import NUM_TOP, SliceScores, score_slice
 from cube.evaluation.schema.part import Interval
 from cube.evaluation.significance import paired_bootstrap
-from cube.evaluation.verdict import judge
+from cube.evaluation.verdict import best_alternative, judge
 from cube.ranking import RetrievalTask, Rows
 
 _CURVE = tuple(m * 10**e for e in range(7) for m in (1, 2, 5))
@@ -87,16 +87,18 @@ def to_json(judged: Judged, config: EvaluationConfig) -> dict[str, Any]:
         for name, intervals in judged.intervals.items()
         if name != headline and sizes[name] >= config.min_questions
     }
-    mrr = {
-        name: float(scores.reciprocal_ranks.mean())
-        for name, scores in judged.scores[headline].items()
-    }
+    ranks = {name: scores.reciprocal_ranks for name, scores in judged.scores[headline].items()}
+    mrr = {name: float(reciprocal.mean()) for name, reciprocal in ranks.items()}
+    alternative = best_alternative(mrr, judged.intervals[headline])
     verdict = judge(
         headline,
         sizes[headline],
         mrr,
         labels,
         judged.intervals[headline],
+        paired_bootstrap(
+            ranks[alternative], ranks["identity"], config.bootstrap_resamples, config.confidence
+        ),
         others,
         config.min_questions,
         config.gate,

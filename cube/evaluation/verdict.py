@@ -18,6 +18,7 @@ def judge(
     scores: dict[str, float],
     labels: dict[str, str],
     intervals: dict[str, Interval],
+    alternative_over_teacher: Interval,
     other_slices: dict[str, Interval],
     min_questions: int,
     gate: GateConfig | None = None,
@@ -33,6 +34,7 @@ def judge(
         scores: MRR@10 by system; "cube" is the challenger.
         labels: words for the systems.
         intervals: cube minus system in MRR@10, by system.
+        alternative_over_teacher: `best_alternative` minus frozen teacher.
         other_slices: cube minus frozen teacher on the other judged slices.
         min_questions: fewer are never enough.
         gate: the rules; without, the defaults.
@@ -40,9 +42,16 @@ def judge(
     gate = gate or GateConfig()
     where = SLICE_NAMES[headline]
     best = max((name for name in intervals if name != "champion"), key=lambda name: scores[name])
+    instead, use = "identity", "the frozen teacher"
+    alternative = best_alternative(scores, intervals)
+    scored = f"{labels[alternative]} (MRR@10 {scores[alternative]:.3f})"
+    if alternative_over_teacher.better:
+        instead, use = alternative, scored
+    elif alternative != "identity":
+        use += f", as {scored} is not surely better either"
     reasons = [
         _enough_questions(num_questions, min_questions),
-        _over_identity(where, intervals["identity"], gate.margin, best, labels[best], scores[best]),
+        _over_identity(where, intervals["identity"], gate.margin, instead, use),
     ]
     rivals = {"champion": "champion", "best_baseline": best}
     reasons += [
@@ -77,6 +86,11 @@ def judge(
     )
 
 
+def best_alternative(scores: dict[str, float], intervals: dict[str, Interval]) -> str:
+    """Return the system of the highest MRR@10 beside the cube, be it the champion."""
+    return max(intervals, key=lambda name: scores[name])
+
+
 def as_judged(sentence: str) -> str:
     """Return a verdict's sentence as what the gate says, where nothing was promoted by it yet."""
     return sentence.replace("Promoted:", "The gate says yes:", 1)
@@ -95,9 +109,7 @@ def _enough_questions(num_questions: int, min_questions: int) -> Reason:
     )
 
 
-def _over_identity(
-    where: str, against: Interval, margin: float, best: str, label: str, score: float
-) -> Reason:
+def _over_identity(where: str, against: Interval, margin: float, instead: str, use: str) -> Reason:
     by = f" by more than {margin:g}" if margin else ""
     return Reason(
         rule="over_identity",
@@ -105,8 +117,8 @@ def _over_identity(
         measured=_difference(against),
         passed=against.low > margin,
         refusal=f"on {where} the cube is not surely better than the frozen teacher{by} "
-        f"({_difference(against)}); use {label} (MRR@10 {score:.3f}).",
-        use_instead=best,
+        f"({_difference(against)}); use {use}.",
+        use_instead=instead,
         interval=against,
     )
 

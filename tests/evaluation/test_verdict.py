@@ -13,8 +13,11 @@ LABELS = {"identity": "frozen teacher", "dense": "dense map", "champion": "champ
 SCORES = {"cube": 0.5, "identity": 0.4, "dense": 0.45, "champion": 0.6}
 
 
-def verdict(questions=100, others=None, gate=None, **intervals):
-    return judge("new_wordings", questions, SCORES, LABELS, intervals, others or {}, 30, gate)
+def verdict(questions=100, others=None, gate=None, alternative=UP, **intervals):
+    others = others or {}
+    return judge(
+        "new_wordings", questions, SCORES, LABELS, intervals, alternative, others, 30, gate
+    )
 
 
 def test_promotes_what_is_surely_better():
@@ -28,6 +31,15 @@ def test_refuses_what_may_be_no_better_than_the_teacher():
     result = verdict(identity=LEVEL, dense=UP)
     assert not result.promote
     assert result.use_instead == "dense"
+
+
+def test_what_to_use_instead_is_surely_better_than_the_teacher():
+    result = verdict(identity=LEVEL, dense=UP, alternative=LEVEL)
+    assert result.use_instead == "identity"
+    assert "use the frozen teacher, as dense map (MRR@10 0.450) is not surely" in result.sentence
+    result = verdict(identity=LEVEL, alternative=LEVEL)
+    assert result.sentence.endswith("; use the frozen teacher.")
+    assert verdict(identity=LEVEL, dense=UP, champion=LEVEL).use_instead == "champion"
 
 
 def test_refuses_what_is_worse_than_champion_or_best_baseline():
