@@ -144,11 +144,14 @@ def test_headroom_is_denied_where_nothing_is_gained_or_left(gain, room, likely):
 @pytest.mark.parametrize("suspicious", [True, False])
 def test_shuffled_answers_are_never_promoted(suspicious):
     verdict = {"promote": True, "sentence": "Promoted: better.", "reasons": []}
-    labels = {"suspicious": suspicious, "sentence": "The answers look shuffled.", "training": 0.4}
+    labels = {"suspicious": suspicious, "sentence": "The answers look shuffled.",
+              "training": 0.4, "learned": 0.7}  # fmt: skip
     refuse_shuffled(verdict, labels)
     assert verdict["promote"] is not suspicious
     assert verdict["sentence"].startswith("Not promoted: The answers" if suspicious else "Promoted")
-    assert [reason["passed"] for reason in verdict["reasons"]] == [not suspicious]
+    (reason,) = verdict["reasons"]
+    assert reason["passed"] is not suspicious
+    assert "0.40 in training, 0.70 after the best closed-form map" in reason["measured"]
 
 
 @pytest.mark.slow
@@ -241,4 +244,7 @@ def test_labels_are_doubted_for_two_reasons_only(training, validation, learned, 
 
     parts = {"training": training, "identity": validation, "best": learned}
     outlook = Mock(spec=Outlook, **{name: scored(value) for name, value in parts.items()})
-    assert check_labels(outlook)["suspicious"] is suspicious
+    labels = check_labels(outlook)
+    assert labels["suspicious"] is suspicious
+    told = ", after the best closed-form map in 70%." in labels["sentence"]
+    assert told is (training < 0.5 and not suspicious)  # else 40% would speak against it
