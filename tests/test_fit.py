@@ -58,6 +58,11 @@ def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
     assert sorted(path.name for path in model.iterdir()) == [
         "README.md", "centring.safetensors", "config.json", "model.safetensors", "reference.npy",
     ]  # fmt: skip
+    card = (model / "README.md").read_text()
+    assert card.endswith(
+        "are what `cube fit` printed; `cube evaluate` measures them on other pairs.\n"
+    )
+    assert "report of the run" not in card  # there is none
 
     assert call("apply", "--model", model, "--vectors", files[1], "--out", tmp_path / "o.npy") == 0
     moved = np.load(tmp_path / "o.npy")
