@@ -41,6 +41,7 @@ def test_runs_stand_side_by_side(runs: list[Run]) -> None:
     assert "small-other has other data or another teacher than small-0123456789" in html
     assert "or puts turns together otherwise (data.context)" in html
     assert "not comparable" in html and "the first run" in html
+    assert html.count('<table class="runs across">') == 2  # have a column a run, to fit on paper
     section = html[html.index("Settings that differ") :]
     assert "seed</code>" in section and "<td>7</td>" in section
 
