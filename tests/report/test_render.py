@@ -420,6 +420,13 @@ def test_validation_and_drift_are_summed_up_and_linked(make_run: MakeRun) -> Non
     assert 'href="../validation/index.html"' in html
     assert 'href="../drift/drift.html"' in html
     assert "2 expectations, 1 not met, 10 rows" in html
+    described = {**expectation, "success": True, "description": "Every pair has a question."}
+    run.write(
+        "validation/other.json",
+        {"suite": "other", "success": True, "rows": 9, "expectations": [described]},
+    )
+    kind = "<small>column values to not be null</small>"
+    assert f"Every pair has a question. {kind}" in report_html(run)
     suite = run.read("validation/pairs.json")
     run.write("validation/pairs.json", {**(suite or {}), "rows": 1})
     assert "1 not met, 1 row<" in report_html(run)

@@ -117,10 +117,13 @@ def _expectation(value: dict[str, Any]) -> dict[str, Any]:
     kwargs = {
         k: v for k, v in (value.get("kwargs") or {}).items() if k != "column" and v is not None
     }
+    kind = value["type"].removeprefix("expect_").replace("_", " ")
+    limits = ", ".join(f"{key} {_short(v)}" for key, v in kwargs.items())
+    description = value.get("description")
     return {
-        "what": value["type"].removeprefix("expect_").replace("_", " "),
+        "what": description or kind,
         "column": value.get("column"),
-        "kwargs": ", ".join(f"{key} {_short(v)}" for key, v in kwargs.items()),
+        "details": f"{kind} {limits}".rstrip() if description else limits,
         "severity": value.get("severity", "critical"),
         "success": value["success"],
         "observed": None if value.get("observed") is None else _short(value["observed"]),
