@@ -71,7 +71,8 @@ def headroom(outlook: Outlook, experiment: Experiment, config: EvaluationConfig)
     identity = float(teacher.mean())
     ceiling = float(outlook.oracle.reciprocal_ranks.mean())
     task = outlook.task
-    likely = _likely(gain, ceiling - identity) if len(task) >= _FEWEST_QUESTIONS else "unsure"
+    can_tell = len(task) >= _FEWEST_QUESTIONS and not check_labels(outlook)["suspicious"]
+    likely = _likely(gain, ceiling - identity) if can_tell else "unsure"
     seen = np.isin(task.bank[task.right], experiment.training_set.answers)
     known = np.add.reduceat(seen.astype(int), task.bounds[:-1]) > 0
     advice = {

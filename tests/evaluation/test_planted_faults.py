@@ -1,7 +1,7 @@
 """Faults planted in the data are found, named and, where the test would lie, refused."""
 
 from dataclasses import replace
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -90,6 +90,10 @@ def test_headroom_says_whether_an_adapter_helps(alike, planted_experiment):
     assert helps["ceiling"] == 1
     assert helps["copied_share"] == 0
     assert f"{helps['linear_name']} changes it by +0." in helps["sentence"]
+    suspicious = {"suspicious": True}
+    with patch("cube.evaluation.headroom.check_labels", lambda outlook: suspicious):
+        doubted = headroom(look_ahead(planted_experiment), planted_experiment, CONFIG)
+    assert doubted["likely"] == "unsure"  # what is gained on shuffled answers is chance
     _, answers = alike
     perfect = experiment_of(answers, answers)
     found = headroom(look_ahead(perfect), perfect, CONFIG)
