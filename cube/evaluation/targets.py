@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 # What restores corrupted vectors, by its name in an evaluation.
-_RESTORERS = {"wiener": "a linear restorer", "autoencoder": "the cube", "final": "the cube"}
+_RESTORERS = {"wiener": "a linear restorer", "autoencoder": "the cube", "final": "the final cube"}
 
 
 @dataclass(frozen=True)

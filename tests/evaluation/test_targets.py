@@ -69,3 +69,9 @@ def test_what_was_not_measured_is_neither_met_nor_missed():
     assert missing == {
         "Autoencoder cosine", "Context preservation", "Loss convergence", "Training speed-up",
     }  # fmt: skip
+
+
+def test_the_final_cube_is_told_from_the_one_that_only_restores():
+    values = evaluation()
+    values["restoration"]["final"]["cosine"] = 0.91  # more than the target's own value
+    assert all_targets(values)[0].ceiling_name == "the final cube"
