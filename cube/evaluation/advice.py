@@ -84,15 +84,16 @@ def _about_serving(values: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_parts(values: dict[str, Any]) -> Iterator[str]:
-    for name, part in values["slices"].items():
-        for group in part["groups"]:
-            against = group["cube_minus_identity"]
-            if group["judged"] and against["high"] < 0:
-                yield (
-                    f"Add pairs like those of {group['by'].replace('_', ' ')} {group['value']!r}: "
-                    f"on {SLICE_NAMES[name]} the cube is worse there than the frozen "
-                    f"teacher ({against['difference']:+.3f} on {group['questions']} questions)."
-                )
+    parts = [(n, g) for n, part in values["slices"].items() for g in part["groups"] if g["judged"]]
+    for name, group in parts:
+        against = group["cube_minus_identity"]
+        if against["high"] < 0:
+            yield (
+                f"Add pairs like those of {group['by'].replace('_', ' ')} {group['value']!r}: "
+                f"on {SLICE_NAMES[name]} the cube is worse there than the frozen teacher "
+                f"({against['difference']:+.3f} on {group['questions']} questions), if that is "
+                f"not chance: {len(parts)} parts were looked at."
+            )
     dialogue = values["dialogue"]
     turns = values["slices"].get("dialogue_turns")
     told = dialogue and dialogue["ablation"] and turns and turns["judged"]
