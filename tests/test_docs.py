@@ -7,6 +7,7 @@ import pytest
 
 from cube.config import CoreConfig
 from cube.config.curriculum import PRESETS
+from cube.lattice.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -22,6 +23,11 @@ def test_every_decision_is_in_the_index():
     folder = ROOT / "docs" / "decisions"
     listed = re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text("utf-8"))
     assert listed == sorted(path.name for path in folder.glob("0*.md"))
+
+
+def test_the_guide_names_every_rule_and_curriculum():
+    guide = (ROOT / "docs" / "guide" / "training.md").read_text("utf-8")
+    assert [name for name in (*RULES, *PRESETS) if f"`{name}`" not in guide] == []
 
 
 def test_the_log_names_the_defaults_of_now():
