@@ -27,7 +27,7 @@ def resume_run(
         extend: whether larger budgets are allowed.
 
     Raises:
-        ModelError: naming every setting and source that differs.
+        ModelError: naming every setting and source that differs, or why more steps are none.
     """
     changes = differences(previous.facts["made_of"], made_of(config, corpus, vectors))
     if not changes:
@@ -43,6 +43,8 @@ def resume_run(
             f"Run {previous.run_id} can be extended by larger max_steps, max_epochs or patience of "
             f"the stage it has reached or later ones, and by nothing else: {in_words(changes)}."
         )
+    if (why := _why_over(previous, config)) is not None:
+        raise ModelError(f"Run {previous.run_id} would be trained no step longer: {why}.")
     run = open_run(config, corpus, vectors, previous)
     carry_over(previous, run)
     return run
@@ -56,3 +58,23 @@ def _are_extensions(changes: dict[str, tuple[Any, Any]], previous: Run) -> bool:
         if match is None or int(match[1]) < reached or now < before:
             return False
     return True
+
+
+def _why_over(previous: Run, config: Config) -> str | None:
+    """Return why the last stage of a finished run would end where it did, or None."""
+    finished = previous.read("training.json")
+    if finished is None:
+        return None
+    before, now = (settings.training.stages[-1] for settings in (previous.config, config))
+    epoch_steps = finished["steps_per_epoch"]
+    match finished["stages"][-1]["ended_by"]:
+        case "budget" if now.budget(epoch_steps) == before.budget(epoch_steps):
+            return (
+                f"its last stage ends after {now.budget(epoch_steps)} steps, the smaller of "
+                f"max_steps and {epoch_steps} × max_epochs"
+            )
+        case "plateau" if now.patience == before.patience:
+            return f"{now.patience} validations in its last stage were no better (patience)"
+        case "threshold":
+            return "its last stage has reached its threshold"
+    return None

@@ -8,6 +8,7 @@ import pytest
 
 from cube import steps
 from cube.config import dump_config
+from cube.errors import ModelError
 from cube.runs import Run, read_metrics
 from cube.training.trainer import Trainer
 from cube.trainings import settings_of
@@ -132,6 +133,25 @@ def test_an_extended_run_begins_where_the_other_ended(settings):
     again = steps.start_run(longer, corpus, vectors, previous=run, extend=True)
     assert again.folder == extended.folder
     assert steps.train(again) == after
+
+
+@pytest.mark.parametrize(
+    ("ended", "change", "why"),
+    [
+        ("max_epochs=5", "max_steps=20", "ends after 5 steps, the smaller of max_steps and 1 ×"),
+        ("patience=1", "max_epochs=199", r"1 validations in its last stage .*\(patience\)"),
+        ("threshold=-1", "max_steps=20", "has reached its threshold"),
+    ],
+)
+def test_what_would_not_be_trained_longer_is_no_new_run(settings, ended, change, why):
+    config = load(settings, f"training.stages.1.{ended}", "training.stages.1.min_delta=1")
+    corpus = steps.ingest(config)
+    vectors = steps.embed(config, corpus)
+    run = steps.start_run(config, corpus, vectors)
+    steps.train(run)
+    longer = load(settings, *(f"training.stages.1.{s}" for s in (ended, "min_delta=1", change)))
+    with pytest.raises(ModelError, match=f"would be trained no step longer: .*{why}"):
+        steps.start_run(longer, corpus, vectors, previous=run, extend=True)
 
 
 def load(path, *overrides):
