@@ -144,12 +144,13 @@ def test_an_extended_run_begins_where_the_other_ended(settings):
     ],
 )
 def test_what_would_not_be_trained_longer_is_no_new_run(settings, ended, change, why):
-    config = load(settings, f"training.stages.1.{ended}", "training.stages.1.min_delta=1")
+    at_first = [f"training.stages.1.{s}" for s in ("max_steps=15", "min_delta=1", ended)]
+    config = load(settings, *at_first)
     corpus = steps.ingest(config)
     vectors = steps.embed(config, corpus)
     run = steps.start_run(config, corpus, vectors)
     steps.train(run)
-    longer = load(settings, *(f"training.stages.1.{s}" for s in (ended, "min_delta=1", change)))
+    longer = load(settings, *at_first, f"training.stages.1.{change}")
     with pytest.raises(ModelError, match=f"would be trained no step longer: .*{why}"):
         steps.start_run(longer, corpus, vectors, previous=run, extend=True)
 
