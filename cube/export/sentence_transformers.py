@@ -34,7 +34,7 @@ def to_sentence_transformer(
 
     Raises:
         ModelError: when the cube knows no teacher, moves vectors of another dimension, or when the
-            teacher cuts its vectors, which no module does.
+            teacher cuts its vectors, which no module does, or adapts another model.
     """
     saved = load_model(model)
     saved.fit_to_index(index)
@@ -42,6 +42,11 @@ def to_sentence_transformer(
     if config is None:
         raise ModelError(f"{model} was trained on stored vectors: there is no encoder to export.")
     teacher = Teacher(config)
+    if teacher.is_adapter:  # saved within a router, sentence-transformers does not find its base
+        raise ModelError(
+            f"{model} cannot be exported: its teacher adapts another model, whose weights are not "
+            "saved with it. Merge them (merge_and_unload of peft), and train over what that gives."
+        )
     saved.check_teacher(teacher)
 
     from sentence_transformers import SentenceTransformer

@@ -30,6 +30,7 @@ _TASKS: dict[Role, Literal["query", "document"]] = {"query": "query", "passage":
 _WEIGHTS = (".safetensors", ".bin")
 _SHAPING = (*_WEIGHTS, ".json", ".txt", ".model", ".spm")
 _OTHER_BACKENDS = {"onnx", "openvino"}
+_ADAPTER = "adapter_config.json"  # of peft: small weights over those of a base model elsewhere
 _ROUTERS = (".Router", ".Asym")  # its name before sentence-transformers 5
 
 
@@ -42,16 +43,12 @@ class Teacher:
 
     @cached_property
     def _weights_digest(self) -> str:
-        files = [
-            path
-            for folder, _, names in os.walk(self.folder, followlinks=True)  # as the library reads
-            for path in map(Path(folder).joinpath, names)
-            if path.suffix in _SHAPING and path.is_file()
-            if _OTHER_BACKENDS.isdisjoint(path.relative_to(self.folder).parts)
-        ]
-        names = [path.relative_to(self.folder).as_posix() for path in files]
-        digests = [storage.file_sha256(path) for path in files]
-        return storage.digest_of(dict(zip(names, digests, strict=True)))
+        return _digest_of_weights(self.folder)
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether some of its weights lie in another model, which it adapts."""
+        return any(self.folder.rglob(_ADAPTER))
 
     def fingerprint(self, role: Role) -> str:
         """Digest of all that shapes a vector: weights, pooling, prompt, length, backend."""
@@ -163,6 +160,24 @@ def from_anywhere(config: TeacherConfig) -> TeacherConfig:
     if config.model == PACKAGED_MODEL or not local.is_dir():
         return config
     return config.model_copy(update={"model": str(local.resolve())})
+
+
+def _digest_of_weights(folder: Path) -> str:
+    """Digest of all files that shape a vector, and of those of the base models that are adapted."""
+    files = [
+        path
+        for inner, _, names in os.walk(folder, followlinks=True)  # as the library reads
+        for path in map(Path(inner).joinpath, names)
+        if path.suffix in _SHAPING and path.is_file()
+        if _OTHER_BACKENDS.isdisjoint(path.relative_to(folder).parts)
+    ]
+    digests = {path.relative_to(folder).as_posix(): storage.file_sha256(path) for path in files}
+    for path in files:
+        if path.name == _ADAPTER and (name := _settings(path, {}).get("base_model_name_or_path")):
+            base = find_weights(TeacherConfig(model=name))
+            if base.resolve() != folder.resolve():  # an adapter saved where its base lies
+                digests[f"base {name}"] = _digest_of_weights(base)
+    return storage.digest_of(digests)
 
 
 def _packaged_folder() -> Path:

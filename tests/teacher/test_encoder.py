@@ -204,6 +204,21 @@ def test_what_lies_behind_a_link_is_part_of_the_fingerprint(encoder, tmp_path):
     assert Teacher(config).fingerprint("query") != before
 
 
+def test_the_base_of_an_adapter_is_part_of_the_fingerprint(tmp_path):
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    for folder in (base, adapter):
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"weights")
+    config = TeacherConfig(model=str(adapter))
+    seen = {Teacher(config).fingerprint("query")}
+    for name in (str(adapter), str(base)):
+        (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": name}))
+        seen.add(Teacher(config).fingerprint("query"))
+    (base / "model.safetensors").write_bytes(b"others")
+    seen.add(Teacher(config).fingerprint("query"))
+    assert len(seen) == 4
+
+
 def test_more_words_than_the_model_can_take_are_an_error(encoder):
     teacher = Teacher(TeacherConfig(model=str(encoder), max_length=5_000))
     with pytest.raises(TeacherError, match=r"max_length is 5000, and the model ends at \d+"):

@@ -1,5 +1,6 @@
 """Teacher and cube as one model of sentence-transformers, over teachers of every kind."""
 
+import shutil
 import signal
 from pathlib import Path
 
@@ -49,6 +50,15 @@ def test_a_teacher_that_cuts_vectors_is_refused(encoder, tmp_path):
     whole.save(str(tmp_path / "teacher"), create_model_card=False)
     assert linear_cube(tmp_path / "teacher", tmp_path / "model").dimension == 16
     with pytest.raises(ModelError, match="cuts vectors to 16"):
+        export_sentence_transformers(tmp_path / "model", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_that_adapts_another_model_is_refused(encoder, tmp_path):
+    shutil.copytree(encoder, tmp_path / "teacher")
+    linear_cube(tmp_path / "teacher", tmp_path / "model")
+    (tmp_path / "teacher" / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"adapts another model.*Merge"):
         export_sentence_transformers(tmp_path / "model", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
