@@ -230,7 +230,8 @@ def _load(folder: Path, config: TeacherConfig) -> "SentenceTransformer":
     transformers.utils.logging.disable_progress_bar()
     try:
         model = SentenceTransformer(str(folder), device=device)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError,
+            SafetensorError) as error:  # fmt: skip
         raise TeacherError(f"Cannot load teacher {folder}: {error}") from error
     if config.pooling != "default":
         transformer = model[0]

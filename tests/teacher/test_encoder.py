@@ -219,6 +219,15 @@ def test_the_base_of_an_adapter_is_part_of_the_fingerprint(tmp_path):
     assert len(seen) == 4
 
 
+def test_a_model_that_needs_another_package_is_an_error_that_names_it(encoder, monkeypatch):
+    def load(*_, **__):
+        raise ImportError("Loading a PEFT model requires installing the `peft` package.")
+
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer", load)
+    with pytest.raises(TeacherError, match=r"Cannot load teacher .*`peft` package"):
+        Teacher(TeacherConfig(model=str(encoder))).encode(TEXTS, "query")
+
+
 def test_more_words_than_the_model_can_take_are_an_error(encoder):
     teacher = Teacher(TeacherConfig(model=str(encoder), max_length=5_000))
     with pytest.raises(TeacherError, match=r"max_length is 5000, and the model ends at \d+"):
