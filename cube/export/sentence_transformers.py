@@ -1,5 +1,6 @@
 """The teacher with a cube behind it as one sentence-transformers model."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from cube.teacher.encoder import Teacher
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+logger = logging.getLogger(__name__)
+
 MARK = "exported_cube.json"  # in every export: such a folder may be replaced
 
 
@@ -26,6 +29,7 @@ def to_sentence_transformer(
     """Return a model whose `encode_query` moves questions.
 
     `encode_document` gives the teacher's own vectors, so an index of documents stays as it is.
+    All is computed in torch; where the teacher's backend is another, a warning says so.
 
     Args:
         model: model folder.
@@ -52,17 +56,22 @@ def to_sentence_transformer(
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Router
 
-    if teacher.model.truncate_dim is not None:
+    exact = teacher.exact.model
+    if exact.truncate_dim is not None:
         raise ModelError(
-            f"{model} cannot be exported: its teacher cuts vectors to {teacher.model.truncate_dim} "
+            f"{model} cannot be exported: its teacher cuts vectors to {exact.truncate_dim} "
             "numbers (truncate_dim), which modules of sentence-transformers cannot do."
         )
-    encoder: list[Any] = list(teacher.model)
+    if config.backend != "torch":
+        logger.warning(
+            "%s was trained over teacher.backend: %s, and the export computes in torch: its "
+            "vectors are near those, not equal (`cube cache stats` says how near)",
+            model, config.backend,
+        )  # fmt: skip
+    encoder: list[Any] = list(exact)
     if config.normalize and not isinstance(encoder[-1], Normalize):
         encoder.append(Normalize())
-    router = Router.for_query_document(
-        [*encoder, *_modules(saved.cube, teacher.model.dtype)], encoder
-    )
+    router = Router.for_query_document([*encoder, *_modules(saved.cube, exact.dtype)], encoder)
     prompts = {"query": teacher.prompt("query"), "document": teacher.prompt("passage")}
     return SentenceTransformer(modules=[router], prompts=prompts)
 

@@ -1,8 +1,11 @@
 """Teacher and cube as one model of sentence-transformers, over teachers of every kind."""
 
+import json
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,16 +15,19 @@ from sentence_transformers import SentenceTransformer
 from cube.config import CoreConfig, TeacherConfig
 from cube.errors import ModelError
 from cube.evaluation.experiment import Centre
-from cube.export.sentence_transformers import export_sentence_transformers
+from cube.export.sentence_transformers import (
+    export_sentence_transformers,
+    to_sentence_transformer,
+)
 from cube.lattice.core import Cube
 from cube.model import load_model, save_model
 from cube.teacher.encoder import Teacher
 from tests.teacher.conftest import TEXTS
 
 
-def linear_cube(teacher: Path, folder: Path) -> Teacher:
+def linear_cube(teacher: Path, folder: Path, **settings: Any) -> Teacher:
     """Save a cube that is one matrix over a teacher, which is returned."""
-    encoder = Teacher(TeacherConfig(model=str(teacher)))
+    encoder = Teacher(TeacherConfig(model=str(teacher), **settings))
     dimension = encoder.dimension
     torch.manual_seed(0)
     cube = Cube(dimension, CoreConfig(gated=False, memory_pairs=0))
@@ -43,6 +49,34 @@ def test_an_encoder_of_any_precision_moves_questions(encoder, tmp_path, dtype):
     exported = SentenceTransformer(str(tmp_path / "out"), device="cpu", trust_remote_code=not stock)
     moved = load_model(tmp_path / "model").cube.apply_to(teacher.encode(TEXTS, "query"))
     np.testing.assert_allclose(exported.encode_query(TEXTS), moved, atol=1e-2)
+
+
+def test_a_quicker_backend_is_exported_in_torch_and_that_is_told(encoder, tmp_path, caplog):
+    quick = linear_cube(encoder, tmp_path / "model", backend="bfloat16")
+    export_sentence_transformers(tmp_path / "model", tmp_path / "out")
+    assert "backend: bfloat16, and the export computes in torch" in caplog.text
+    exported = SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    np.testing.assert_array_equal(
+        exported.encode_document(TEXTS), quick.exact.encode(TEXTS, "passage")
+    )
+    caplog.clear()
+    linear_cube(encoder, tmp_path / "model")
+    to_sentence_transformer(tmp_path / "model")
+    assert not caplog.text
+
+
+def test_an_export_needs_no_other_backend_than_torch(encoder, tmp_path, monkeypatch):
+    linear_cube(encoder, tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    onnx = Teacher(TeacherConfig(model=str(encoder), backend="onnx"))
+    trained = json.loads(config.read_text()) | {"fingerprints": onnx.fingerprints}
+    trained["teacher"]["backend"] = "onnx"
+    config.write_text(json.dumps(trained))
+    monkeypatch.setattr("cube.teacher.onnx_backend.use_onnx", Mock(side_effect=AssertionError))
+    model = to_sentence_transformer(tmp_path / "model")
+    np.testing.assert_allclose(
+        model.encode_document(TEXTS), onnx.exact.encode(TEXTS, "passage"), atol=1e-6
+    )
 
 
 def test_a_teacher_that_cuts_vectors_is_refused(encoder, tmp_path):
