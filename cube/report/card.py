@@ -23,5 +23,7 @@ def model_card(name: str, cube: Cube, trained_on: dict[str, Any], teacher: str |
         shape="×".join(map(str, cube.reshaper.shape)),
         parameters=f"{cube.num_parameters:,}",
         rule=cube.config.rule,
+        remembered=0 if cube.memory is None else f"{len(cube.memory):,}",
+        whitens=cube.whitening is not None,
         trained_on=trained_on,
     )
