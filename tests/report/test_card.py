@@ -27,4 +27,4 @@ def test_memory_and_whitening_are_told_where_they_are(whole):
 def test_only_a_run_has_a_report_to_point_at(teacher):
     card = model_card("mine", Cube(24, CoreConfig()), {}, teacher)
     assert ("report of the run" in card) is (teacher is not None)
-    assert ("`cube evaluate` judges it" in card) is (teacher is None)
+    assert ("what `cube fit` printed" in card) is (teacher is None)
