@@ -21,6 +21,27 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MARK = "exported_cube.json"  # in every export: such a folder may be replaced
+_CARD = """---
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+---
+
+# {name}: {teacher} with a cube behind it
+
+```python
+from sentence_transformers import SentenceTransformer
+
+encoder = SentenceTransformer("PATH_OF_THIS_FOLDER"{trust})
+encoder.encode_query("a question")  # moved to where its answer lies
+encoder.encode_document("an answer")  # the vector of {teacher}: an index of answers stays as it is
+```
+
+{needs} `encode` alone moves nothing.
+"""
+_STOCK = "It is made of stock modules."
+_OWN = (
+    "It needs the package `cube-lattice`: that is the code to be trusted, none is in this folder."
+)
 
 
 def to_sentence_transformer(
@@ -122,10 +143,18 @@ def export_sentence_transformers(
     out = Path(out).resolve()  # behind a link is where it goes, not in the place of the link
     check_replaceable(out, [MARK], "export of a cube")
     encoder = to_sentence_transformer(model, index)
+    is_stock = not any(isinstance(module, CubeModule) for module in encoder.modules())
     with storage.atomic_folder(out, replace=True) as folder:
         try:
             encoder.save(str(folder), create_model_card=False)
         except SafetensorError as error:  # a full disk
             raise ModelError(f"{out} cannot be written: {error}.") from None
+        card = _CARD.format(
+            name=out.name,
+            teacher=load_model(model).config["teacher"]["model"],
+            trust="" if is_stock else ", trust_remote_code=True",
+            needs=_STOCK if is_stock else _OWN,
+        )
+        storage.write_bytes(folder / "README.md", card.encode())
         storage.write_json(folder / MARK, {"cube_version": __version__, "model": str(model)})
-    return not any(isinstance(module, CubeModule) for module in encoder.modules())
+    return is_stock

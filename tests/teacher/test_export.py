@@ -49,6 +49,9 @@ def test_an_encoder_of_any_precision_moves_questions(encoder, tmp_path, dtype):
     exported = SentenceTransformer(str(tmp_path / "out"), device="cpu", trust_remote_code=not stock)
     moved = load_model(tmp_path / "model").cube.apply_to(teacher.encode(TEXTS, "query"))
     np.testing.assert_allclose(exported.encode_query(TEXTS), moved, atol=1e-2)
+    sample = (tmp_path / "out" / "README.md").read_text().split("```")[1].removeprefix("python")
+    assert ("trust_remote_code=True" in sample) is not stock
+    exec(sample.replace("PATH_OF_THIS_FOLDER", str(tmp_path / "out")), {})
 
 
 def test_a_quicker_backend_is_exported_in_torch_and_that_is_told(encoder, tmp_path, caplog):
