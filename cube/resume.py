@@ -43,8 +43,7 @@ def resume_run(
             f"Run {previous.run_id} can be extended by larger max_steps, max_epochs or patience of "
             f"the stage it has reached or later ones, and by nothing else: {in_words(changes)}."
         )
-    if (why := _why_over(previous, config)) is not None:
-        raise ModelError(f"Run {previous.run_id} would be trained no step longer: {why}.")
+    _refuse_no_step(previous, config)
     run = open_run(config, corpus, vectors, previous)
     carry_over(previous, run)
     return run
@@ -60,21 +59,15 @@ def _are_extensions(changes: dict[str, tuple[Any, Any]], previous: Run) -> bool:
     return True
 
 
-def _why_over(previous: Run, config: Config) -> str | None:
-    """Return why the last stage of a finished run would end where it did, or None."""
+def _refuse_no_step(previous: Run, config: Config) -> None:
+    """Refuse limits that a finished run has reached; only those of steps end the stage at once."""
     finished = previous.read("training.json")
     if finished is None:
-        return None
-    before, now = (settings.training.stages[-1] for settings in (previous.config, config))
+        return
     epoch_steps = finished["steps_per_epoch"]
-    match finished["stages"][-1]["ended_by"]:
-        case "budget" if now.budget(epoch_steps) == before.budget(epoch_steps):
-            return (
-                f"its last stage ends after {now.budget(epoch_steps)} steps, the smaller of "
-                f"max_steps and {epoch_steps} × max_epochs"
-            )
-        case "plateau" if now.patience == before.patience:
-            return f"{now.patience} validations in its last stage were no better (patience)"
-        case "threshold":
-            return "its last stage has reached its threshold"
-    return None
+    budget = config.training.stages[-1].budget(epoch_steps)
+    if finished["stages"][-1]["steps"] >= budget:
+        raise ModelError(
+            f"Run {previous.run_id} would be trained no step longer: its last stage ends after "
+            f"{budget} steps, the smaller of max_steps and {epoch_steps} × max_epochs."
+        )

@@ -135,24 +135,29 @@ def test_an_extended_run_begins_where_the_other_ended(settings):
     assert steps.train(again) == after
 
 
-@pytest.mark.parametrize(
-    ("ended", "change", "why"),
-    [
-        ("max_epochs=5", "max_steps=20", "ends after 5 steps, the smaller of max_steps and 1 ×"),
-        ("patience=1", "max_epochs=199", r"1 validations in its last stage .*\(patience\)"),
-        ("threshold=-1", "max_steps=20", "has reached its threshold"),
-    ],
-)
-def test_what_would_not_be_trained_longer_is_no_new_run(settings, ended, change, why):
+def test_what_would_not_be_trained_longer_is_no_new_run(settings):
+    why = "its last stage ends after 5 steps, the smaller of max_steps and 1 ×"
+    with pytest.raises(ModelError, match=f"would be trained no step longer: {why}"):
+        extended(settings, "max_epochs=5", "max_steps=20")
+
+
+@pytest.mark.parametrize("ended", ["patience=1", "threshold=-1"])
+def test_a_stage_that_ended_before_its_limits_goes_on(settings, ended):
+    before, after = extended(settings, ended, "max_steps=20")
+    assert before["stages"][-1]["ended_by"] == ended.split("=")[0].replace("patience", "plateau")
+    assert after["steps"] > before["steps"]
+
+
+def extended(settings, ended, change):
+    """Train a run, extend it by a change of its last stage, and return what both came to."""
     at_first = [f"training.stages.1.{s}" for s in ("max_steps=15", "min_delta=1", ended)]
     config = load(settings, *at_first)
     corpus = steps.ingest(config)
     vectors = steps.embed(config, corpus)
     run = steps.start_run(config, corpus, vectors)
-    steps.train(run)
+    before = steps.train(run)
     longer = load(settings, *at_first, f"training.stages.1.{change}")
-    with pytest.raises(ModelError, match=f"would be trained no step longer: .*{why}"):
-        steps.start_run(longer, corpus, vectors, previous=run, extend=True)
+    return before, steps.train(steps.start_run(longer, corpus, vectors, previous=run, extend=True))
 
 
 def load(path, *overrides):
