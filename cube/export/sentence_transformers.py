@@ -12,7 +12,8 @@ from cube import __version__, storage
 from cube.errors import ModelError
 from cube.export.affine import affine_map
 from cube.lattice.core import Cube
-from cube.model import check_replaceable, load_model
+from cube.model import SavedCube, check_replaceable, load_model
+from cube.report.card import export_card
 from cube.teacher.encoder import Teacher
 
 if TYPE_CHECKING:
@@ -21,27 +22,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MARK = "exported_cube.json"  # in every export: such a folder may be replaced
-_CARD = """---
-library_name: sentence-transformers
-pipeline_tag: sentence-similarity
----
-
-# {name}: {teacher} with a cube behind it
-
-```python
-from sentence_transformers import SentenceTransformer
-
-encoder = SentenceTransformer("PATH_OF_THIS_FOLDER"{trust})
-encoder.encode_query("a question")  # moved to where its answer lies
-encoder.encode_document("an answer")  # the vector of {teacher}: an index of answers stays as it is
-```
-
-{needs} `encode` alone moves nothing.
-"""
-_STOCK = "It is made of stock modules."
-_OWN = (
-    "It needs the package `cube-lattice`: that is the code to be trusted, none is in this folder."
-)
 
 
 def to_sentence_transformer(
@@ -61,16 +41,22 @@ def to_sentence_transformer(
         ModelError: when the cube knows no teacher, moves vectors of another dimension, or when the
             teacher cuts its vectors, which no module does, or adapts another model.
     """
-    saved = load_model(model)
+    return _behind_its_teacher(load_model(model), index)
+
+
+def _behind_its_teacher(saved: SavedCube, index: np.ndarray | None) -> "SentenceTransformer":
     saved.fit_to_index(index)
     config = saved.teacher_config
     if config is None:
-        raise ModelError(f"{model} was trained on stored vectors: there is no encoder to export.")
+        raise ModelError(
+            f"{saved.folder} was trained on stored vectors: there is no encoder to export."
+        )
     teacher = Teacher(config)
     if teacher.is_adapter:  # saved within a router, sentence-transformers does not find its base
         raise ModelError(
-            f"{model} cannot be exported: its teacher adapts another model, whose weights are not "
-            "saved with it. Merge them (merge_and_unload of peft), and train over what that gives."
+            f"{saved.folder} cannot be exported: its teacher adapts another model, whose weights "
+            "are not saved with it. Merge them (merge_and_unload of peft), and train over what "
+            "that gives."
         )
     saved.check_teacher(teacher)
 
@@ -80,14 +66,14 @@ def to_sentence_transformer(
     exact = teacher.exact.model
     if exact.truncate_dim is not None:
         raise ModelError(
-            f"{model} cannot be exported: its teacher cuts vectors to {exact.truncate_dim} "
+            f"{saved.folder} cannot be exported: its teacher cuts vectors to {exact.truncate_dim} "
             "numbers (truncate_dim), which modules of sentence-transformers cannot do."
         )
     if config.backend != "torch":
         logger.warning(
             "%s was trained over teacher.backend: %s, and the export computes in torch: its "
             "vectors are near those, not equal (`cube cache stats` says how near)",
-            model, config.backend,
+            saved.folder, config.backend,
         )  # fmt: skip
     encoder: list[Any] = list(exact)
     if config.normalize and not isinstance(encoder[-1], Normalize):
@@ -142,19 +128,15 @@ def export_sentence_transformers(
 
     out = Path(out).resolve()  # behind a link is where it goes, not in the place of the link
     check_replaceable(out, [MARK], "export of a cube")
-    encoder = to_sentence_transformer(model, index)
+    saved = load_model(model)
+    encoder = _behind_its_teacher(saved, index)
     is_stock = not any(isinstance(module, CubeModule) for module in encoder.modules())
     with storage.atomic_folder(out, replace=True) as folder:
         try:
             encoder.save(str(folder), create_model_card=False)
         except SafetensorError as error:  # a full disk
             raise ModelError(f"{out} cannot be written: {error}.") from None
-        card = _CARD.format(
-            name=out.name,
-            teacher=load_model(model).config["teacher"]["model"],
-            trust="" if is_stock else ", trust_remote_code=True",
-            needs=_STOCK if is_stock else _OWN,
-        )
+        card = export_card(out.name, saved.config["teacher"]["model"], is_stock)
         storage.write_bytes(folder / "README.md", card.encode())
         storage.write_json(folder / MARK, {"cube_version": __version__, "model": str(model)})
     return is_stock
