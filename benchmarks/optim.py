@@ -55,7 +55,7 @@ def main() -> None:
         for name, loop in LOOPS.items():
             cube, spent = loop(training, CoreConfig(), data, options.steps)
             seconds[name].append(spent)
-            mrr[name], _ = validation.score(cube.cpu())
+            mrr[name] = float(validation.score(cube.cpu())["validation_mrr"].mean())
     samples = min(training.batch_size, data.num_pairs) * (options.steps - 1)
     results = {
         name: {"samples_a_second": samples / min(seconds[name]), "validation_mrr": mrr[name]}

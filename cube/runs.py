@@ -24,7 +24,7 @@ from cube.teacher.vectors import Vectors
 if TYPE_CHECKING:
     from cube.evaluation.experiment import Experiment
 
-FORMAT = 4  # part of every run's identity: raise it when equal settings train another cube
+FORMAT = 5  # part of every run's identity: raise it when equal settings train another cube
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from cube.locks import locked
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Checkpoints:

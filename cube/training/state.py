@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from cube.lattice.core import Cube
 from cube.training.curriculum import StageProgress
 from cube.training.optimizer import Weights, on_cpu
+from cube.training.validation import standard_error
 
 Event = dict[str, Any]
+UNTRAINED = -1  # before the first stage
 
 
 @dataclass
@@ -25,7 +28,8 @@ class TrainingState:
         cube: what is trained.
         optimizer: its optimiser.
         average: running average of the cube's weights.
-        best: `step`, `score`, `mrr` and `weights` of the best validation.
+        best: `weights` of the best validation, its `step`, `stage` (-1: untrained), `mrr`, and
+            `scores` by the metric that chooses, one a question or text.
         step: steps taken, over all stages.
         progress: within the curriculum.
         losses: of every step taken.
@@ -57,7 +61,7 @@ class TrainingState:
         """Return the state before the first step."""
         weights = cube.state_dict()
         average = {name: value.clone() for name, value in weights.items()}
-        best = {"step": 0, "score": -np.inf, "mrr": 0.0, "weights": on_cpu(weights)}
+        best = {"weights": on_cpu(weights)}
         return cls(cube, optimizer, average, best, log_temperature=log_temperature)
 
     @property
@@ -65,6 +69,21 @@ class TrainingState:
         """All that is trained."""
         learned = [] if self.log_temperature is None else [self.log_temperature]
         return [*self.cube.parameters(), *learned]
+
+    def is_better(self, scores: Float[np.ndarray, " scored"], stage: int) -> bool:
+        """Whether weights of a stage, validated just now, replace the best so far.
+
+        Those of the same stage if they score higher; those of an earlier one unless they are surely
+        worse, by a standard error. A few dozen questions cannot tell what a stage is worth, and
+        would mostly choose what has learned nothing (docs/LOG.md).
+        """
+        if "scores" not in self.best:
+            return True
+        before = self.best["scores"].numpy()
+        if stage == self.best["stage"]:
+            return bool(scores.mean() > before.mean())
+        gain = scores - before
+        return bool(gain.mean() >= -standard_error(gain))
 
     def snapshot(self) -> dict[str, Any]:
         """Return a copy in plain values and tensors; it can be restored on another device."""

@@ -31,7 +31,7 @@ from cube.training.prefetch import Prefetch
 from cube.training.processes import Processes
 from cube.training.result import TrainingResult, result_of
 from cube.training.sampler import steps_per_epoch
-from cube.training.state import Event, TrainingState
+from cube.training.state import UNTRAINED, Event, TrainingState
 from cube.training.validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -230,15 +230,21 @@ class Trainer:
         with self.clock.part("validation"):
             averaged = Cube.from_state(self.data.dimension, self.cube.config, state.average)
             averaged = averaged.to(self.cube.strength.device)
-            mrr, restored = self.processes.from_first(lambda: self.validation.score(averaged))
-        scores = {"validation_mrr": mrr, "validation_restored_cosine": restored}
-        score = scores[self.config.selection_metric]
-        if score > state.best["score"]:
-            best = on_cpu(state.average)
-            state.best = {"step": state.step, "score": score, "mrr": mrr, "weights": best}
+            scores = self.processes.from_first(lambda: self.validation.score(averaged))
+        means = {metric: float(values.mean()) for metric, values in scores.items()}
+        chosen_by = scores[self.config.selection_metric]
+        number = UNTRAINED if plan is None else plan.stage
+        if state.is_better(chosen_by, number):
+            state.best = {
+                "step": state.step,
+                "stage": number,
+                "mrr": means["validation_mrr"],
+                "scores": torch.from_numpy(chosen_by),
+                "weights": on_cpu(state.average),
+            }
         stage = None if plan is None else self.config.stages[plan.stage]
         if stage is not None:
-            state.progress.validated(scores[stage.stopping_metric], stage, self.config.plateau)
+            state.progress.validated(means[stage.stopping_metric], stage, self.config.plateau)
         since = min(self.config.validate_every, state.progress.step)
         recent = state.losses[len(state.losses) - since :]
         self._record(
@@ -251,7 +257,7 @@ class Trainer:
                 "batch_size": plan.batch_size if plan else None,
                 "competence": plan.competence if plan else None,
                 "loss": float(np.mean(recent)) if recent else None,
-                **scores,
+                **means,
             }
         )
         self._remember_as_good()

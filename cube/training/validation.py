@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 
 from cube.config import TrainingConfig
+from cube.config.curriculum import Metric
 from cube.devices import usable_device
 from cube.lattice.core import Cube
 from cube.ranking import normalized, search
@@ -35,10 +36,12 @@ class Validation:
         self.bank = normalized(data.gather(self.task.bank))
         self._data, self._config = data, config
 
-    def score(self, cube: Cube) -> tuple[float, float]:
-        """Return MRR@10 and the mean cosine of restored vectors."""
-        mrr = self.reciprocal_ranks(cube.apply_to(self.questions)).mean()
-        return float(mrr), float(self.restored_cosines(cube).mean())
+    def score(self, cube: Cube) -> dict[Metric, Float[np.ndarray, " scored"]]:
+        """Return the reciprocal rank of every question and the cosine of every restored text."""
+        return {
+            "validation_mrr": self.reciprocal_ranks(cube.apply_to(self.questions)),
+            "validation_restored_cosine": self.restored_cosines(cube),
+        }
 
     def restored_cosines(self, cube: Cube) -> Float[np.ndarray, " T"]:
         """Return the cosine of every restored text with the clean one."""

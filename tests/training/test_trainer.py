@@ -15,6 +15,7 @@ from cube.lattice.layout import correlation_order
 from cube.training.dataset import TrainingSet, make_training_set
 from cube.training.optimizer import decay_of, update_average
 from cube.training.speed import plain_loop, speedup_over_plain_loop, trainer_loop
+from cube.training.state import UNTRAINED
 from cube.training.trainer import Trainer
 from cube.training.validation import Validation
 
@@ -90,7 +91,44 @@ def test_the_best_weights_are_returned_not_the_last(data):
     best = trainer.state.best["weights"]
     assert all(torch.equal(best[name], value) for name, value in cube.named_parameters())
     kept = Cube.from_state(data.dimension, CoreConfig(), best)  # what was scored is what is kept
-    assert Validation(data, config()).score(kept)[0] == result.best_validation_mrr
+    assert _mrr(kept, data) == result.best_validation_mrr
+
+
+def _mrr(cube, data):
+    return float(Validation(data, config()).score(cube)["validation_mrr"].mean())
+
+
+@pytest.mark.parametrize(
+    ("stage", "scores", "better"),
+    [
+        (1, [0.5, 0.5, 0.9], True),
+        (1, [0.5, 0.5, 0.7], False),  # of the same stage, and no higher
+        (2, [0.5, 0.5, 0.7], True),
+        (2, [0.9, 0.5, 0.2], True),  # worse by .033, and a standard error of .23
+        (2, [0.4, 0.4, 0.5], False),  # worse by .13, and a standard error of .03
+        (2, [0.5, 0.5, np.nan], False),
+    ],
+)
+def test_what_a_later_stage_learned_is_kept_unless_it_is_surely_worse(data, stage, scores, better):
+    state = Trainer(config(), CoreConfig(), data).state
+    assert state.is_better(np.array(scores), UNTRAINED)  # there was nothing yet
+    state.best |= {"stage": 1, "scores": torch.tensor([0.5, 0.5, 0.7], dtype=torch.float64)}
+    assert state.is_better(np.array(scores), stage) is better
+
+
+def test_few_validation_questions_do_not_keep_a_cube_untrained(data):
+    """All of them may be answered already, and tell nothing of what is learned."""
+    untrained, task = Cube(data.dimension, CoreConfig()), data.validation
+    ranks = Validation(data, config()).score(untrained)["validation_mrr"]
+    easy = np.flatnonzero(ranks == 1)[:19]
+    few = dataclasses.replace(
+        task, questions=task.questions[easy], right=task.right[easy], bounds=np.arange(20)
+    )
+    cube, result = Trainer(
+        config(), CoreConfig(), dataclasses.replace(data, validation=few)
+    ).train()
+    assert result.untrained_validation_mrr == 1
+    assert _mrr(cube, data) > _mrr(untrained, data) + 0.05
 
 
 def test_a_stage_is_validated_at_its_end_however_many_steps_it_has(data):
@@ -167,13 +205,12 @@ def test_a_layout_is_learned_from_training_vectors_before_the_first_step(data):
 def test_the_plain_loop_it_is_compared_with_learns_the_same(data):
     assert speedup_over_plain_loop(config(), CoreConfig(), data, steps=5) > 0
     settings = config(stages=SETTINGS["stages"][2:])
-    validation = Validation(data, settings)
     (ours, _), (plain, _) = (
         loop(settings, CoreConfig(), data, steps=60) for loop in (trainer_loop, plain_loop)
     )
-    untrained, _ = validation.score(Cube(data.dimension, CoreConfig()))
+    untrained = _mrr(Cube(data.dimension, CoreConfig()), data)
     for cube in (ours, plain):
-        assert validation.score(cube)[0] > untrained + 0.1
+        assert _mrr(cube, data) > untrained + 0.1
 
 
 def test_a_step_moves_the_weights_by_the_rate_of_its_plan(data):
