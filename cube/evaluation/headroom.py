@@ -63,15 +63,24 @@ def look_ahead(experiment: Experiment) -> Outlook:
     )
 
 
-def headroom(outlook: Outlook, experiment: Experiment, config: EvaluationConfig) -> dict[str, Any]:
-    """Return what `Headroom` in `cube.evaluation.schema` describes."""
+def headroom(
+    outlook: Outlook, labels: dict[str, Any], experiment: Experiment, config: EvaluationConfig
+) -> dict[str, Any]:
+    """Return what `Headroom` in `cube.evaluation.schema` describes.
+
+    Args:
+        outlook: the scores.
+        labels: what `check_labels` says of them; what is gained on shuffled answers is chance.
+        experiment: the vectors.
+        config: of the bootstrap.
+    """
     resamples, confidence = config.bootstrap_resamples, config.confidence
     linear, teacher = outlook.best.reciprocal_ranks, outlook.identity.reciprocal_ranks
     gain = paired_bootstrap(linear, teacher, resamples, confidence)
     identity = float(teacher.mean())
     ceiling = float(outlook.oracle.reciprocal_ranks.mean())
     task = outlook.task
-    can_tell = len(task) >= _FEWEST_QUESTIONS and not check_labels(outlook)["suspicious"]
+    can_tell = len(task) >= _FEWEST_QUESTIONS and not labels["suspicious"]
     likely = _likely(gain, ceiling - identity) if can_tell else "unsure"
     seen = np.isin(task.bank[task.right], experiment.training_set.answers)
     known = np.add.reduceat(seen.astype(int), task.bounds[:-1]) > 0

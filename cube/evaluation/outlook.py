@@ -21,8 +21,9 @@ def outlook(run: Run) -> dict[str, Any]:
     check_leaks(leaks, limit)
     shown = [experiment.questions[pairs[:_LEAKS_SHOWN]] for pairs in (leaks.leaked, leaks.copies)]
     ahead = look_ahead(experiment)
+    labels = check_labels(ahead)
     return {
         "leaks": leaks_to_json(leaks, limit, *(run.corpus.texts(rows) for rows in shown)),
-        "headroom": headroom(ahead, experiment, judging),
-        "label_check": check_labels(ahead),
+        "headroom": headroom(ahead, labels, experiment, judging),
+        "label_check": labels,
     }

@@ -1,7 +1,7 @@
 """Faults planted in the data are found, named and, where the test would lie, refused."""
 
 from dataclasses import replace
-from unittest.mock import Mock, patch
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from tests.conftest import write_jsonl
 from tests.evaluation.conftest import experiment_of
 
 CONFIG = EvaluationConfig(bootstrap_resamples=2_000)
+FINE = {"suspicious": False}  # of labels
 
 
 def with_leak(planted, share: float, noise: float):
@@ -85,18 +86,17 @@ def test_shuffled_answers_are_named(alike, everywhere):
 
 
 def test_headroom_says_whether_an_adapter_helps(alike, planted_experiment):
-    helps = headroom(look_ahead(planted_experiment), planted_experiment, CONFIG)
+    ahead = look_ahead(planted_experiment)
+    helps = headroom(ahead, FINE, planted_experiment, CONFIG)
     assert helps["likely"] == "yes"
     assert helps["ceiling"] == 1
     assert helps["copied_share"] == 0
     assert f"{helps['linear_name']} changes it by +0." in helps["sentence"]
-    suspicious = {"suspicious": True}
-    with patch("cube.evaluation.headroom.check_labels", lambda outlook: suspicious):
-        doubted = headroom(look_ahead(planted_experiment), planted_experiment, CONFIG)
+    doubted = headroom(ahead, {"suspicious": True}, planted_experiment, CONFIG)
     assert doubted["likely"] == "unsure"  # what is gained on shuffled answers is chance
     _, answers = alike
     perfect = experiment_of(answers, answers)
-    found = headroom(look_ahead(perfect), perfect, CONFIG)
+    found = headroom(look_ahead(perfect), FINE, perfect, CONFIG)
     assert found["likely"] == "no"
     assert found["identity"] == 1
     assert "; no closed-form map is better: " in found["sentence"]
@@ -106,7 +106,7 @@ def test_the_interval_of_the_headroom_is_as_wide_as_the_settings_say(planted_exp
     ahead = look_ahead(planted_experiment)
 
     def width(config):
-        found = headroom(ahead, planted_experiment, config)
+        found = headroom(ahead, FINE, planted_experiment, config)
         assert found["confidence"] == config.confidence
         assert found["resamples"] == config.bootstrap_resamples
         return found["gain"]["high"] - found["gain"]["low"]
@@ -121,14 +121,14 @@ def test_copies_in_the_bank_lower_the_ceiling(alike):
     copied = answers.copy()
     copied[400:500] = copied[300:400]  # every validation answer has a copy in training
     experiment = experiment_of(questions, copied)
-    found = headroom(look_ahead(experiment), experiment, CONFIG)
+    found = headroom(look_ahead(experiment), FINE, experiment, CONFIG)
     assert found["copied_share"] == 1
     assert found["ceiling"] == pytest.approx(0.5)
     assert found["known_answer_share"] == 0  # another row, though an equal one
     rows = experiment.answers.copy()
     rows[400:425] = rows[300:325]
     known = replace(experiment, answers=rows)
-    assert headroom(look_ahead(known), known, CONFIG)["known_answer_share"] == 0.25
+    assert headroom(look_ahead(known), FINE, known, CONFIG)["known_answer_share"] == 0.25
 
 
 @pytest.mark.parametrize(
