@@ -31,8 +31,8 @@ def _about_data(values: dict[str, Any]) -> Iterator[str]:
         yield f"Check how questions and answers were joined. {labels['sentence']}"
     if leaks and leaks["leaked"]:
         yield (
-            f"Remove near copies: {leaks['leaked']} of {leaks['checked']} test pairs are nearly "
-            "in training (data.filters.near_duplicates: minhash)."
+            f"Remove near copies: {leaks['leaked']:,} of {leaks['checked']:,} test pairs are "
+            "nearly in training (data.filters.near_duplicates: minhash)."
         )
     headroom = values["headroom"]
     if headroom and headroom["copied_share"] > _MANY:
@@ -43,13 +43,13 @@ def _about_data(values: dict[str, Any]) -> Iterator[str]:
         )
     if failures["num_likely_wrong_labels"] > _MANY * questions:
         yield (
-            f"Look at the labels first: {failures['num_likely_wrong_labels']} of {questions} "
+            f"Look at the labels first: {failures['num_likely_wrong_labels']:,} of {questions:,} "
             "questions are answered with nearly the text that counts as right."
         )
     if failures["num_unanswerable"] > _MANY * questions:
         yield (
-            f"Read the questions no system answers ({failures['num_unanswerable']} of "
-            f"{questions}): they may need their context, or have the wrong answer."
+            f"Read the questions no system answers ({failures['num_unanswerable']:,} of "
+            f"{questions:,}): they may need their context, or have the wrong answer."
         )
 
 
@@ -91,7 +91,7 @@ def _about_parts(values: dict[str, Any]) -> Iterator[str]:
             yield (
                 f"Add pairs like those of {group['by'].replace('_', ' ')} {group['value']!r}: "
                 f"on {SLICE_NAMES[name]} the cube is worse there than the frozen teacher "
-                f"({against['difference']:+.3f} on {group['questions']} questions), if that is "
+                f"({against['difference']:+.3f} on {group['questions']:,} questions), if that is "
                 f"not chance: {len(parts)} parts were looked at."
             )
     dialogue = values["dialogue"]

@@ -108,7 +108,7 @@ def headroom(
         "likely": likely,
         "sentence": (
             f"Before training the frozen teacher has MRR@10 {identity:.3f} of at most "
-            f"{ceiling:.3f} on {len(task)} validation questions; {found}: {advice}."
+            f"{ceiling:.3f} on {len(task):,} validation questions; {found}: {advice}."
         ),
     }
 

@@ -102,7 +102,7 @@ def all_targets(values: dict[str, Any]) -> list[Target]:
         Target("Better than random", headline["cube_minus"]["random"]["low"], 0.0, "above",
                " MRR@10", trivial=0.0, trivial_name="a random map",
                note="lower end of the interval; "
-               f"{headline['questions']} questions, {headline['bank']} answers in the bank"),
+               f"{headline['questions']:,} questions, {headline['bank']:,} answers in the bank"),
         Target("Spread over seeds", values["stability"]["spread"], 0.02, "below", " MRR@10",
                note=f"largest minus smallest of {seeds} trainings" if seeds > 1
                else "one training has none; evaluation.extra_seeds adds others"),

@@ -75,7 +75,7 @@ def judge(
         sentence = (
             f"Promoted: on {where} the cube scores MRR@10 {scores['cube']:.3f}, the frozen teacher "
             f"{scores['identity']:.3f} ({_difference(intervals['identity'])}, "
-            f"{num_questions} questions)."
+            f"{num_questions:,} questions)."
         )
     return Verdict(
         promote=refusal is None,
@@ -100,7 +100,7 @@ def _enough_questions(num_questions: int, min_questions: int) -> Reason:
     return Reason(
         rule="enough_questions",
         asks=f"at least {min_questions} test questions",
-        measured=f"{num_questions} questions",
+        measured=f"{num_questions:,} questions",
         passed=num_questions >= min_questions,
         refusal=f"{num_questions} test questions are too few to judge (at least {min_questions}); "
         "use the frozen teacher until there are more.",

@@ -1,6 +1,7 @@
 """How numbers and texts are written on a page: rounded and cut sensibly, one way everywhere."""
 
 import math
+import re
 from datetime import datetime
 from typing import TypeGuard
 
@@ -8,6 +9,10 @@ NOT_MEASURED = "not measured"
 _MINUS = "\N{MINUS SIGN}"
 _MOST_CHARACTERS = 320
 _THIN = "\N{NARROW NO-BREAK SPACE}"
+_SIGN_OF_ZERO = re.compile(r"(?<![\w.,-])[+-](?=0\.0+(?!\d))")
+_HYPHEN_AS_MINUS = re.compile(r"(?<![\w.,-])-(?=\d)")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_PERCENT = re.compile(r"(?<=\d)%")
 
 
 def _is_known(value: float | None) -> TypeGuard[float]:
@@ -78,6 +83,12 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60}{_THIN}h {minutes % 60}{_THIN}min"
 
 
+def typeset(sentence: str) -> str:
+    """Write the numbers of a sentence as this page does; terminals and JSON keep plain signs."""
+    sentence = _HYPHEN_AS_MINUS.sub(_MINUS, _SIGN_OF_ZERO.sub("", sentence))
+    return _PERCENT.sub(f"{_THIN}%", _THOUSANDS.sub(_THIN, sentence))
+
+
 def day(timestamp: str) -> str:
     """Write the day and time of an ISO timestamp; anything else stays as it is."""
     try:
@@ -97,5 +108,5 @@ def shorten(text: str, most_characters: int = _MOST_CHARACTERS) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (fixed, signed, percent, count, compact, plain, day, shorten)
+    for function in (fixed, signed, percent, count, compact, plain, typeset, day, shorten)
 }

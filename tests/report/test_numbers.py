@@ -31,6 +31,17 @@ def test_compact_numbers_have_no_exponent() -> None:
     assert "e" not in numbers.compact(1e-20)
 
 
+def test_sentences_have_their_numbers_written_like_tables() -> None:
+    told = "2,312 questions (-0.066, interval -0.090 to +0.041), 61% of 1,602,000."
+    assert numbers.typeset(told) == (
+        f"2{THIN}312 questions ({MINUS}0.066, interval {MINUS}0.090 to +0.041), "
+        f"61{THIN}% of 1{THIN}602{THIN}000."
+    )
+    assert numbers.typeset("(-0.000 to +0.000)") == "(0.000 to 0.000)"
+    names = "1-of-100 of faq-2, run 0a-1, x=1,2 and 3,4567, --3"
+    assert numbers.typeset(names) == names
+
+
 def test_durations_and_days() -> None:
     assert numbers.duration(11.02) == f"11.0{THIN}s"
     assert numbers.duration(83) == f"1{THIN}min 23{THIN}s"

@@ -30,6 +30,22 @@ _ALWAYS = [
 ]  # fmt: skip
 
 
+def test_sentences_and_tables_write_numbers_alike(make_run: MakeRun) -> None:
+    values = full_values()
+    told = "of 2,312 questions 61% are right, -0.066"
+    for name in ("headroom", "label_check", "learning_curve"):
+        values[name]["sentence"] = told
+    values["recommendations"] = [told]
+    values["targets"] = [target("Q&A similarity", 0.5, 0.88, note=told, out_of_reach=told)]
+    values["verdict"] |= {"sentence": told, "warnings": [told]}
+    values["verdict"]["reasons"][1] |= {"asks": told, "measured": told}
+    run = make_run(**values)
+    run.write("published.json", {"promoted": False, "sentence": told})
+    html = report_html(run)
+    assert html.count("of 2\u202f312 questions 61\u202f% are right, \u22120.066") == 10
+    assert told not in html
+
+
 def test_the_report_is_written_where_runs_keep_it(make_run: MakeRun) -> None:
     run = make_run()
     path = render_report(run)
