@@ -34,24 +34,38 @@ def in_words(changes: dict[str, tuple[Any, Any]]) -> str:
 def differing_settings(configs: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return by dotted path the values of all settings that are not the same in all configs.
 
+    Stages are compared by name, each among the configs that have it: which have it says the row of
+    their list.
+
     Args:
         configs: plain values, as `Config.model_dump` gives them.
     """
     flat = [_flat(config) for config in configs]
-    keys = sorted(set().union(*flat))
-    values = {key: [one.get(key, _ABSENT) for one in flat] for key in keys}
-    return {key: row for key, row in values.items() if any(value != row[0] for value in row)}
+    found = {}
+    for key in sorted(set().union(*flat)):
+        values = [one.get(key, _ABSENT) for one in flat]
+        compared = [v for v, one in zip(values, flat, strict=True) if _has_part(one, key)]
+        if any(value != compared[0] for value in compared):
+            found[key] = values
+    return found
+
+
+def _has_part(flat: dict[str, Any], key: str) -> bool:
+    """Whether there is the named part of a list that a setting belongs to, if it does to one."""
+    path, _, rest = key.partition("[")
+    return not rest or path not in flat or rest.partition("]")[0] in flat[path]
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
     """Return the leaves of nested settings by dotted path."""
-    if isinstance(values, dict):
-        items = values.items()
-    elif isinstance(values, list) and any(isinstance(value, dict) for value in values):
-        items = enumerate(values)
-    else:
-        return {prefix: values}
     flat: dict[str, Any] = {}
-    for key, value in items:
-        flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    if isinstance(values, dict):
+        for key, value in values.items():
+            flat |= _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(values, list) and any(isinstance(value, dict) for value in values):
+        flat[prefix] = [value["name"] for value in values]
+        for value in values:
+            flat |= _flat(value, f"{prefix}[{value['name']}]")
+    else:
+        flat[prefix] = values
     return flat

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cube.config import parse_config
 from cube.differences import differing_settings
 from cube.errors import DataError
 from cube.report.compare import comparison_html
@@ -95,10 +96,25 @@ def test_the_command_writes_the_comparison_beside_the_first_report(runs: list[Ru
 
 def test_settings_that_differ_are_named_by_path() -> None:
     first = {"a": {"b": 1, "c": [1, 2]}, "stages": [{"name": "x"}]}
-    second = {"a": {"b": 1, "c": [1]}, "stages": [{"name": "y"}, {"name": "z"}]}
+    second = {"a": {"b": 1, "c": [1], "[bot]": "user"}, "stages": [{"name": "y"}, {"name": "z"}]}
     assert differing_settings([first, second]) == {
+        "a.[bot]": ["(not set)", "user"],
         "a.c": [[1, 2], [1]],
-        "stages.0.name": ["x", "y"],
-        "stages.1.name": ["(not set)", "z"],
+        "stages": [["x"], ["y", "z"]],
     }
     assert differing_settings([first, first]) == {}
+
+
+def test_stages_that_all_runs_have_are_compared_by_name() -> None:
+    curricula = ("staged", "dialogue", {"name": "dialogue", "mode": "dialogue", "pacing": {}})
+    configs = [
+        parse_config({"training": {"stages": [c] if isinstance(c, dict) else c}}).model_dump()
+        for c in curricula
+    ]
+    rate, pacing = (f"training.stages[dialogue].{key}" for key in ("learning_rate", "pacing"))
+    names = {"training.stages": [["autoencoder", "mixed", "dialogue"], ["dialogue"]]}
+    assert differing_settings(configs[:2]) == names
+    found = differing_settings(configs)
+    assert found[rate] == [0.0045, 0.0045, 0.001]
+    assert found[pacing] == [None, None, "(not set)"] and f"{pacing}.start" in found
+    assert not any("[mixed]" in key for key in found)
