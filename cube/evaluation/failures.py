@@ -84,15 +84,18 @@ def words_of(text: str) -> set[str]:
 
 
 def distinguishing_words(words: list[set[str]], inside: np.ndarray) -> list[str]:
-    """Return the words that say most about a text being inside: share x log(share / elsewhere).
+    """Return the words that say most about a text being inside, most telling first.
 
-    These are the terms of the Kullback-Leibler divergence, so words that are frequent everywhere
-    weigh little.
+    A word weighs share x log(share / elsewhere), its term of the Kullback-Leibler divergence, times
+    its inverse document frequency: among few texts "the" and its like had the largest terms. Those
+    of English are left out in any case.
 
     Args:
         words: of every text.
         inside: positions of the texts to tell from the others.
     """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     chosen = set(inside.tolist())
     here = Counter(word for i in chosen for word in words[i])
     everywhere = Counter(word for some in words for word in some)
@@ -100,8 +103,9 @@ def distinguishing_words(words: list[set[str]], inside: np.ndarray) -> list[str]
     weight = {}
     for word, count in here.items():
         share, elsewhere = count / len(chosen), (everywhere[word] - count + 1) / (outside + 1)
-        if count > 1 and share > elsewhere:
-            weight[word] = share * math.log(share / elsewhere)
+        if count > 1 and share > elsewhere and word not in ENGLISH_STOP_WORDS:
+            rarity = math.log(len(words) / everywhere[word])
+            weight[word] = share * math.log(share / elsewhere) * rarity
     return sorted(weight, key=lambda word: (-weight[word], word))[:_NUM_WORDS]
 
 

@@ -35,7 +35,7 @@ def test_failures_are_clustered_and_named(flawed):
     found = failures(*flawed)
     assert found["beyond"] == 10
     assert found["count"] >= 25
-    assert found["clusters"][0]["words"][0] in {"tax", "applies", "case", "in", "what"}
+    assert found["clusters"][0]["words"][0] in {"tax", "applies", "case"}
     assert sum(cluster["questions"] for cluster in found["clusters"]) == found["count"]
     assert sum(cluster["share"] for cluster in found["clusters"]) == pytest.approx(1)
     assert "tax" in found["clusters"][0]["examples"][0]
@@ -62,6 +62,15 @@ def test_questions_far_from_their_answer_are_unanswerable(flawed):
 def test_distinguishing_words_are_frequent_inside_and_rare_outside():
     texts = ["the red car", "the red bus", "the blue car", "the green tree", "the old tree"]
     assert distinguishing_words([words_of(text) for text in texts], np.array([0, 1])) == ["red"]
+
+
+def test_few_texts_are_not_named_by_words_without_meaning():
+    inside = ["wo ist der drucker und der scanner", "ist der drucker an", "der alte ist und an"]
+    outside = ["der tisch und stuhl", "was ist neu", "und nun", "hallo", "guten tag", "wer", "wie"]
+    words = [words_of(text) for text in inside + outside]
+    assert distinguishing_words(words, np.arange(3))[0] == "drucker"  # "der" is in all three
+    texts = ["why is the car red", "why is the bus red", "a tree", "old trees", "where", "who"]
+    assert distinguishing_words([words_of(text) for text in texts], np.arange(2)) == ["red"]
 
 
 def test_groups_are_scored_apart(flawed):
