@@ -12,7 +12,13 @@ import numpy as np
 import pandas as pd
 from evidently import DataDefinition, Dataset, Report
 from evidently.core.metric_types import SingleValueCalculation, SingleValueMetric
-from evidently.legacy.renderers.html_widgets import CounterData, counter, plotly_figure
+from evidently.legacy.renderers.html_widgets import (
+    CounterData,
+    counter,
+    plotly_figure,
+    table_data,
+    text_widget,
+)
 from evidently.metrics.embeddings import ModelDriftMethod
 from evidently.sdk.models import PanelMetric
 from evidently.sdk.panels import line_plot_panel
@@ -26,6 +32,8 @@ from cube.drift.judgement import Judgement, judge, random_parts
 from cube.drift.mmd import judge_mmd
 from cube.drift.properties import judge_properties
 from cube.drift.samples import Sample
+from cube.drift.words import HOW_JUDGED, sees, what_to_do
+from cube.report.numbers import compact, count
 
 _EMBEDDING = "questions"
 _SHOWN_HISTORY = 200  # of the trend
@@ -94,7 +102,15 @@ def show(
         "scores": {j.method: j.score / j.threshold for j in judgements},
     }
     history = [*storage.read_json_lines(path)[-_SHOWN_HISTORY:], entry]
-    report = Report([*(_metric(j, history) for j in judgements), Components()])
+    found = sum(j.drifted for j in judgements)
+    new, known = (count(len(sample.vectors)) for sample in (current, reference))
+    compared = f"{new} new questions (data.recent) against {known} known ones ({against})."
+    summary = Summary(
+        found=found,
+        text=f"{compared} **{what_to_do(found > 0)}** {HOW_JUDGED}",
+        rows=[_row(judgement) for judgement in judgements],
+    )
+    report = Report([summary, *(_metric(j, history) for j in judgements), Components()])
     snapshot = report.run(*_datasets(current.vectors, reference.vectors), timestamp=at)
     page.parent.mkdir(parents=True, exist_ok=True)
     temporary = page.with_name(f".{page.name}")
@@ -112,10 +128,21 @@ def _metric(judgement: Judgement, history: list[dict[str, Any]]) -> "DriftScore"
     return DriftScore(
         method=method,
         score=judgement.score,
+        threshold=judgement.threshold,
         null_scores=judgement.null_scores,
         trend=[(e["at"], e["scores"][method]) for e in history if method in e["scores"]],
         tests=[lte(judgement.threshold)],
     )
+
+
+def _row(judgement: Judgement) -> list[str]:
+    return [
+        judgement.method,
+        "drift" if judgement.drifted else "no drift",
+        compact(judgement.score),
+        compact(judgement.threshold),
+        sees(judgement.method),
+    ]
 
 
 def _datasets(*samples: Rows) -> list[Dataset]:
@@ -140,11 +167,39 @@ def _add_to_workspace(folder: Path, name: str, snapshot: Any, methods: list[str]
     workspace.add_run(project.id, snapshot, include_data=False)
 
 
+class Summary(SingleValueMetric):
+    """Evidently metric: how many measures found drift, and in words what was compared."""
+
+    found: int
+    text: str
+    rows: list[list[str]]
+
+
+class SummaryCalculation(SingleValueCalculation[Summary]):
+    """Says what the page is about."""
+
+    def calculate(self, context: Any, current_data: Dataset, reference_data: Dataset | None):
+        """Return the number of measures above their threshold with text and table."""
+        metric = self.metric
+        result = self.result(metric.found)
+        columns = ["measure", "verdict", "new questions", "threshold", "what it sees"]
+        result.widget = [
+            text_widget(title="Drift" if metric.found else "No drift", text=metric.text),
+            table_data(column_names=columns, data=metric.rows),
+        ]
+        return result
+
+    def display_name(self) -> str:
+        """Return the name shown in the report."""
+        return "Measures that found drift"
+
+
 class DriftScore(SingleValueMetric):
     """Evidently metric: a score judged by `cube.drift`, with what it would be without drift."""
 
     method: str
     score: float
+    threshold: float | None = None  # of snapshots that are older than it
     null_scores: list[float]
     trend: list[tuple[str, float]]  # (time, score relative to its threshold), oldest first
 
@@ -157,9 +212,14 @@ class DriftScoreCalculation(SingleValueCalculation[DriftScore]):
         metric = self.metric
         result = self.result(metric.score)
         result.widget = [
-            counter(counters=[CounterData(metric.method, f"{metric.score:.4g}")]),
+            counter(
+                counters=[
+                    CounterData(metric.method, compact(metric.score)),
+                    CounterData("threshold", compact(metric.threshold)),
+                ]
+            ),
             plotly_figure(
-                title="Without drift (random parts of the reference) and now",
+                title="Without drift (random parts of the known questions) and now",
                 figure=_null_figure(metric),
             ),
             plotly_figure(title="Over time", figure=_trend_figure(metric)),
@@ -205,6 +265,7 @@ def _null_figure(metric: DriftScore) -> Any:
 
     figure = go.Figure(go.Histogram(x=metric.null_scores, nbinsx=20, name="without drift"))
     figure.add_vline(x=metric.score, line_dash="dash", annotation_text="now")
+    figure.add_vline(x=metric.threshold, line_dash="dot", annotation_text="threshold")
     return figure.update_layout(xaxis_title=metric.method, yaxis_title="random parts")
 
 

@@ -447,12 +447,17 @@ def test_validation_and_drift_are_summed_up_and_linked(make_run: MakeRun) -> Non
     run.write("validation/pairs.json", {**(suite or {}), "rows": 1})
     assert "1 not met, 1 row<" in report_html(run)
     assert html.index("table row count") < html.index("column values to not be null")
-    assert "drifted" in html and "0.871" in html and "threshold 0.561" in html
+    words = " ".join(html[html.index("<h3>Drift</h3>") :].split())
+    assert "200 new questions against 1 000 known ones (training questions). Read" in words
+    assert words.count("add them with their answers to data.sources and train again") == 1
+    assert words.count("> drift</span>") == words.count("> no drift</span>") == 1
+    assert ">0.871</td>" in words and "threshold 0.561" in words and "0.5 by chance" in words
 
 
 def test_drift_that_could_not_be_judged(make_run: MakeRun) -> None:
     run = make_run()
     unjudged = drift(judged=False, drifted=False, score=None, threshold=None, null_scores=[])
+    unjudged["judgements"] = []
     run.write("drift/drift.json", {**unjudged, "note": "Too few rows."})
     html = report_html(run)
     assert "not judged" in html and "Too few rows." in html
@@ -462,7 +467,7 @@ def test_drift_against_nothing_counts_no_rows(make_run: MakeRun) -> None:
     run = make_run()
     run.write("drift/drift.json", not_judged("No such file."))
     html = report_html(run)
-    assert "No such file." in html and "new rows against" not in html
+    assert "No such file." in html and "new questions against" not in html
 
 
 def drift(**changes: object) -> dict[str, object]:
@@ -471,11 +476,15 @@ def drift(**changes: object) -> dict[str, object]:
         "drifted": True,
         "score": 0.871,
         "threshold": 0.561,
-        "metric": "domain classifier ROC AUC",
+        "metric": "domain classifier AUC",
         "reference": "training questions",
         "reference_rows": 1000,
         "current_rows": 200,
         "null_scores": [0.5, 0.52, 0.49],
+        "judgements": [
+            {"method": name, "score": score, "threshold": 0.561, "drifted": score > 0.561}
+            for name, score in (("domain classifier AUC", 0.871), ("texts: digits", 0.1))
+        ],
         "note": "",
         **changes,
     }

@@ -14,8 +14,10 @@ from cube import steps
 from cube.config import Config, dump_config, parse_config
 from cube.drift.compared import champion_of
 from cube.drift.samples import recent_questions
+from cube.drift.words import sees
 from cube.errors import ConfigError, DataError, GateError
 from cube.registry import Registry
+from cube.report.numbers import compact
 from cube.runs import Run
 from expectations import ExpectationError
 from tasks import evaluation
@@ -241,7 +243,12 @@ def test_questions_nobody_answered_yet_can_be_watched(tiny_config, tmp_path):
     assert watch_drift.fn(run)["drifted"]
     drift = Run(Path(run["folder"])).read("drift/drift.json")
     assert (drift["current_rows"], drift["reference"]) == (40, f"training questions of {run['id']}")
-    assert (Path(run["folder"]) / "drift" / "drift.html").is_file()
+    page = (Path(run["folder"]) / "drift" / "drift.html").read_text("utf-8")
+    known = f"{drift['reference_rows']} known ones ({drift['reference']})"
+    assert f"40 new questions (data.recent) against {known}." in page
+    assert "Read the new questions first" in page
+    for known in drift["judgements"]:
+        assert sees(known["method"]) in page and compact(known["threshold"]) in page
     easy = changed(parse_config(yaml.safe_load(run["config"])), drift={"min_rows": 41})
     assert not watch_drift.fn({**run, "config": dump_config(easy)})["judged"]
 

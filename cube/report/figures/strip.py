@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from cube.report.figures.scale import fit
 from cube.report.figures.svg import NARROW, Element, both_widths, element, line, path, svg, text
-from cube.report.numbers import fixed
+from cube.report.numbers import compact, fixed
 
 _HEIGHT, _BASE = 96, 62
 
@@ -51,15 +51,15 @@ def _draw(
     ]
     if limit is not None:
         x = scale(limit[1])
-        words = f"{limit[0]} {fixed(limit[1])}"
+        words = f"{limit[0]} {compact(limit[1])}"
         parts += [line(x, 22, x, _BASE, "limit"), _beside(words, x, 18, width, "note")]
     if marked is not None:
         x, y = scale(marked[1]), _BASE - 12
-        words = f"{marked[0]} {fixed(marked[1])}"
+        words = f"{marked[0]} {compact(marked[1])}"
         corners = [(x, y - 8), (x + 7, y), (x, y + 8), (x - 7, y)]
         parts += [path(corners, "diamond", closed=True), _beside(words, x, 36, width, "strong")]
     values = ", ".join(fixed(dot) for dot in dots) or "none"
-    described = f"{dots_name}: {values}. " + " ".join(f"{n}: {fixed(v)}." for n, v in named)
+    described = f"{dots_name}: {values}. " + " ".join(f"{n}: {compact(v)}." for n, v in named)
     return svg(width, _HEIGHT, label, parts, described)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from cube import storage
+from cube.drift.words import HOW_JUDGED, sees, what_to_do
 from cube.report.figures.bars import share_bar
 from cube.report.figures.strip import strip
 
@@ -76,7 +77,15 @@ def drift_section(folder: Path) -> dict[str, Any]:
     file = folder / "drift.json"
     drift = {**_NO_DRIFT, **storage.read_json(file)} if file.is_file() else None
     link = "../drift/drift.html" if (folder / "drift.html").is_file() else None
-    return {"drift": drift, "figure": _drift_figure(drift), "link": link}
+    measures = [{**j, "sees": sees(j["method"])} for j in (drift or {}).get("judgements", [])]
+    return {
+        "drift": drift,
+        "measures": measures,
+        "how_judged": HOW_JUDGED,
+        "what_to_do": what_to_do(bool(drift and drift["drifted"])),
+        "figure": _drift_figure(drift),
+        "link": link,
+    }
 
 
 def _first(counts: dict[str, int], what: str) -> list[tuple[str, int]]:
@@ -95,7 +104,7 @@ def _drift_figure(drift: dict[str, Any] | None) -> Any:
     return strip(
         f"Drift: {drift['metric']}",
         drift["null_scores"],
-        "Scores between random halves of the reference",
+        "Scores of random parts of the known questions",
         None if threshold is None else ("threshold", threshold),
         ("new data", drift["score"]),
     )
