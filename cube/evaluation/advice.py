@@ -66,7 +66,7 @@ def _about_more_data(values: dict[str, Any]) -> Iterator[str]:
 
 
 def _about_serving(values: dict[str, Any]) -> Iterator[str]:
-    confidence = values["confidence"]
+    confidence = values["confidence"] if values["verdict"]["promote"] else None
     if confidence and (confidence["answered_accuracy"] or 0) > confidence["accuracy"]:
         yield (
             f"Answer only from a probability of {confidence['threshold']:.2f}: "

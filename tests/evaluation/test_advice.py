@@ -27,6 +27,7 @@ QUIET = {
     "failures": {"num_likely_wrong_labels": 1, "num_unanswerable": 1},
     "headroom": {"copied_share": 0.0, "ceiling": 1.0, "likely": "yes", "sentence": "Room."},
     "learning_curve": {"gain": {"low": -0.01, "high": 0.03}, "sentence": "Twice."},
+    "verdict": {"promote": True},
     "confidence": None,
     "dialogue": {"ablation": {"gain": {"high": 0.03}}},
     "training": {
@@ -76,6 +77,13 @@ def test_each_number_has_its_sentence(path, value, words):
     advice = recommendations(changed(path, value))
     assert len(advice) == 1
     assert words in advice[0]
+
+
+def test_a_cube_that_should_not_serve_is_not_told_when_to_answer():
+    known = {"threshold": 0.5, "answered_share": 0.4, "answered_accuracy": 0.9, "accuracy": 0.6}
+    refused = changed("confidence", known)
+    refused["verdict"]["promote"] = False
+    assert recommendations(refused) == []
 
 
 def test_a_part_that_got_worse_is_named():
