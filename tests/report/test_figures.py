@@ -125,6 +125,15 @@ def test_lines_break_between_stages_unless_joined() -> None:
     assert lines == {False: 4, True: 2}  # in each of the two widths
 
 
+def test_similarities_have_a_scale_on_a_phone_as_well() -> None:
+    edges = [i / 20 for i in range(21)]
+    one = {"right": [0, *[1] * 17, 0, 0], "best_wrong": [0] * 20}
+    both = similarity_figure({"edges": edges, "counts": {"identity": one, "cube": one}}, TITLES)
+    wide, narrow = ElementTree.fromstring(f"<p>{both}</p>").iter("svg")
+    for figure in (wide, narrow):
+        assert len(figure.findall(".//text[@class='tick']")) >= 3
+
+
 def test_similarities_of_one_bin_and_of_none() -> None:
     edges = [-1.0, 0.0, 1.0]
     empty = {"right": [0, 0], "best_wrong": [0, 0]}

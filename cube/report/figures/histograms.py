@@ -80,7 +80,7 @@ def _draw(
                 corners = [(x, base + 1), (x + 5, base + 9), (x - 5, base + 9)]
                 parts.append(path(corners, f"mean {key}", closed=True))
         top = base + 14
-    for value, label in across.labels(3 if width == NARROW else 8):
+    for value, label in across.labels(5 if width == NARROW else 8):
         parts.append(text(label, across(value), top + 12, "tick", "middle"))
     parts.append(text("cosine", width / 2, top + 28, "note", "middle"))
     label = "Similarities of right answers and of best wrong answers"
