@@ -61,6 +61,14 @@ def test_a_run_without_evaluation_says_what_to_do(make_run: MakeRun) -> None:
         render_report(run)
 
 
+def test_terms_and_numbers_are_told_apart_where_they_first_stand(make_run: MakeRun) -> None:
+    words = " ".join(report_html(make_run(**full_values())).split())
+    assert words.index("MRR@10 is the mean of 1 divided by") < words.index("Why: the rules")
+    assert "The frozen teacher is the encoder alone, without a cube." in words
+    # Of fewer turns than the table of the slice, so another number.
+    assert "where there are more than the one that is answered, MRR@10 is <b>0.240</b>" in words
+
+
 def test_all_sections_are_there_in_order_and_linked(make_run: MakeRun) -> None:
     page = Page(report_html(make_run(**full_values())))
     assert [name for name in page.ids if name in _SECTIONS] == _SECTIONS

@@ -50,7 +50,8 @@ COLUMNS = (
            "Like MRR@10, but lower ranks are discounted more gently and all right answers count.",
            main=False),
     Column("1-of-100", "1 of 100", percent,
-           "Share of questions whose right answer beats 99 random ones.", main=False),
+           "Share of questions whose right answer beats 99 random ones, or all others of a smaller "
+           "bank.", main=False),
     Column("cosine", "Cosine", fixed,
            "Mean cosine of prediction and right answer, raw. High values come easily where all "
            "vectors point the same way: look at the mean answer's."),
