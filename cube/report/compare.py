@@ -1,5 +1,6 @@
 """Several runs on one page: what they score, how they learned, and what tells them apart."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,8 +58,13 @@ def comparison_html(runs: Sequence[Run], folder: Path) -> str:
         notes=notes,
         curves=_curves(runs),
         targets=_targets(evaluations),
-        settings=settings,
+        settings={name: [_as_set(value) for value in row] for name, row in settings.items()},
     )
+
+
+def _as_set(value: Any) -> str:
+    """Write a setting as a config file would: null and true, where Python has None and True."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _heading(place: int, run: Run, evaluation: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -29,7 +29,10 @@ def runs(make_run: Callable[..., Run]) -> list[Run]:
     facts = json.loads((other / "run.json").read_text())
     Run(other).write("run.json", {**facts, "id": "small-other", "vectors": "v1"})
     config = (other / "config.yaml").read_text()
-    (other / "config.yaml").write_text(config.replace("seed: 0", "seed: 7", 1))
+    for before, now in (("seed: 0", "seed: 7"), ("normalize: true", "normalize: false")):
+        assert before in config
+        config = config.replace(before, now, 1)
+    (other / "config.yaml").write_text(config)
     return [first, Run(other)]
 
 
@@ -45,6 +48,7 @@ def test_runs_stand_side_by_side(runs: list[Run]) -> None:
     assert html.count('<table class="runs across">') == 2  # have a column a run, to fit on paper
     section = html[html.index("Settings that differ") :]
     assert "seed</code>" in section and "<td>7</td>" in section
+    assert "<td>true</td><td>false</td>" in section
 
 
 def test_too_few_questions_prove_nothing(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
