@@ -382,7 +382,8 @@ def test_why_context_was_not_ablated_holds_for_the_last_turn_alone(make_run: Mak
 
 
 def test_counts_and_orders_are_called_what_they_are(make_run: MakeRun) -> None:
-    html = report_html(make_run())
+    html = report_html(make_run(**full_values()))
+    assert "1 of 40 test pairs outside dialogues have a near copy" in html  # turns may repeat
     assert "<b>150</b> vectors stand for their questions, answers, contexts" in html
     assert "distinct texts" not in html  # a turn before and after others has several vectors
     assert "whose reciprocal rank (1 divided by the rank" in html  # 1 to 2 is more than 9 to 60
