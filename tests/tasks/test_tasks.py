@@ -248,7 +248,8 @@ def test_questions_nobody_answered_yet_can_be_watched(tiny_config, tmp_path):
     assert f"40 new questions (data.recent) against {known}." in page
     assert "Read the new questions first" in page
     for known in drift["judgements"]:
-        assert sees(known["method"]) in page and compact(known["threshold"]) in page
+        assert (words := sees(known["method"])) and words in page
+        assert compact(known["threshold"]) in page
     easy = changed(parse_config(yaml.safe_load(run["config"])), drift={"min_rows": 41})
     assert not watch_drift.fn({**run, "config": dump_config(easy)})["judged"]
 
