@@ -89,6 +89,8 @@ def _known(
         _find(field, aliases, spelled, found)
     if "question" in found and not found.keys() & {"text", "turns", "dialogue_id"}:
         _find("answer", ANSWER_LISTS, spelled, found)
+    if not found.keys() & {"question", "answer", "text", "turns"}:
+        _find("turns", ("chosen",), spelled, found)  # a preference whose prompt is its first turn
     if "question" not in dict(mapping) and plain(found.get("question", "")) == "instruction":
         _find("input", ("input",), spelled, found)
     return tuple(found.items())

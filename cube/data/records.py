@@ -109,6 +109,8 @@ class RecordParser:
         if not isinstance(source, str):
             raise RowError("source must be text")
         source = self._clean(source, "source")
+        if "turns" not in fields and _are_turns(fields.get("answer")):
+            fields["turns"] = _with_prompt(fields.get("question"), fields["answer"])
         if "turns" in fields:
             return self._dialogue(fields, source)
         identity = _identity(fields.get("id"))
@@ -202,6 +204,18 @@ class RecordParser:
         if len(texts) < len(parts):
             self.removed["parts of turns that are no text"] += len(parts) - len(texts)
         return "\n".join(texts) or None
+
+
+def _are_turns(value: Any) -> bool:
+    turns = value if isinstance(value, list) else ()
+    return bool(turns) and all(isinstance(turn, dict) and "role" in turn for turn in turns)
+
+
+def _with_prompt(prompt: Any, reply: list[dict[str, Any]]) -> list[Any]:
+    """Return the turns of a preference or completion as TRL has them: some repeat the prompt."""
+    if _are_turns(prompt):
+        return [*prompt, *reply]
+    return [prompt, *reply] if reply[0]["role"] == reply[-1]["role"] else reply
 
 
 def _text_of(part: Any) -> Any:

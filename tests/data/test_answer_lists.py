@@ -223,3 +223,39 @@ def test_of_a_preference_the_chosen_answer_is_read(tmp_path):
     corpus = ingest(tmp_path, tmp_path / "a.jsonl")
     assert pairs_of(corpus) == [("How?", "So."), ("Why?", "No.")]
     assert corpus.manifest["unread_columns"] == {"a.jsonl": ["rejected", "chosen"]}
+
+
+def turns(*texts: str) -> list[dict[str, str]]:
+    """Return what a user and an assistant say in turn."""
+    return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": turns("How?"), "chosen": turns("How?", "So.")[1:]},
+        {"prompt": turns("How?"), "completion": turns("How?", "So.")[1:]},
+        {"prompt": "How?", "chosen": turns("How?", "So.")[1:]},
+        {"prompt": "How?", "chosen": turns("How?", "So.")},
+        {"chosen": turns("How?", "So.")},
+    ],
+)
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "parquet"])
+def test_a_preference_of_turns_is_read_as_the_chosen_dialogue(tmp_path, row, suffix):
+    row["rejected"] = [{"role": "assistant", "content": "Never."}]
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    else:
+        path.write_text(json.dumps(row))
+    corpus = ingest(tmp_path, path)
+    assert pairs_of(corpus) == [("How?", "So.")]
+    assert corpus.manifest["records"]["dialogues"] == 1
+
+
+def test_the_turns_of_a_preference_follow_a_prompt_of_several(tmp_path):
+    said = turns("How?", "With what?", "A key.", "So.")
+    system = {"role": "system", "content": "Be kind."}
+    write_jsonl(tmp_path / "a.jsonl", [{"prompt": [system, *said[:3]], "chosen": said[3:]}])
+    corpus = ingest(tmp_path, tmp_path / "a.jsonl", context="last")
+    assert pairs_of(corpus) == [("How?", "With what?"), ("A key.", "So.")]

@@ -85,7 +85,7 @@ def _inside(value: dict[str, Any], mapping: dict[str, str]) -> list[Any] | None:
     lists = {name: inside for name, inside in value.items() if _holds_objects(inside)}
     named = next((lists[name] for name in _LISTS if name in lists), None)
     texts = [value[known[field]] for field in ("question", "text") if field in known]
-    if named is None and any(isinstance(text, list | dict) for text in texts):
+    if named is None and any(isinstance(t, list | dict) and not _are_turns(t) for t in texts):
         return _of_columns(value)
     if {"question", "answer", "dialogue_id"} & value.keys():
         return None  # a record that has a field of such a name
