@@ -119,6 +119,15 @@ def test_empty_columns_of_a_spreadsheet_have_no_name(tmp_path):
         ingest(tmp_path, path)
 
 
+def test_cells_are_texts_unless_they_are_empty(tmp_path):
+    answers = ["42", "true", "N/A", "nan", "NULL", "None", "", " "]
+    rows = "".join(f"{i}?,{answer}\n" for i, answer in enumerate(answers))
+    (tmp_path / "a.csv").write_text(f"question,answer\n{rows}")
+    corpus = ingest(tmp_path, tmp_path / "a.csv")
+    assert [answer for _, answer in pairs_of(corpus)] == answers[:-2]
+    assert [row["line"] for row in quarantine_of(corpus)] == [8, 9]
+
+
 def test_two_columns_of_one_name_are_refused_where_they_are_read(tmp_path):
     cells = [pa.array([text]) for text in ("One?", "two", "three")]
     path = tmp_path / "a.parquet"
