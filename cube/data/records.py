@@ -102,6 +102,8 @@ class RecordParser:
         Raises:
             RowError: with the reason the row cannot be used.
         """
+        if _are_turns(row):
+            row = {"turns": row}
         if not isinstance(row, dict):
             raise RowError(f"expected an object, got {type(row).__name__}")
         fields = rename(row, self._config.columns)

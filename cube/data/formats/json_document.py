@@ -21,12 +21,14 @@ _CHUNK = 1 << 18
 _MAX_OBJECT = 4 * MAX_ROW_BYTES  # an object around all rows is decoded whole
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SPANNING = re.compile(rb"\s*(\[\s*\{|\{\s*\n)")
+_ARRAY_A_LINE = re.compile(rb"\s*\[[^\n]*\],?[ \t\r]*\n\s*\[")  # no array goes on like this
 _LISTS = ("data", "rows", "records", "examples", "items", "pairs", "dialogues", "conversations")
 
 
 def begins(stream: io.BufferedReader) -> bool:
     """Return whether what begins here is a document that cannot be JSON Lines."""
-    return _SPANNING.match(stream.peek()) is not None
+    start = stream.peek()
+    return _SPANNING.match(start) is not None and _ARRAY_A_LINE.match(start) is None
 
 
 def read(stream: IO[bytes], label: str, path: Path, mapping: dict[str, str]) -> Iterator[Row]:

@@ -225,6 +225,16 @@ def test_chat_layouts(tmp_path, row, suffix):
     assert pairs_of(ingest(tmp_path, tmp_path / f"a.{suffix}")) == [("one", "two")]
 
 
+@pytest.mark.parametrize("between", ["\n", ",\r\n", " \n\n"])
+def test_a_line_may_be_the_turns_of_a_chat_alone(tmp_path, between):
+    said = [("one", "two"), ("three", "four")]
+    chats = [[{"role": "user", "content": a}, {"role": "assistant", "content": b}] for a, b in said]
+    (tmp_path / "a.jsonl").write_text(between.join(map(json.dumps, [*chats, [], [3]])))
+    corpus = ingest(tmp_path, tmp_path / "a.jsonl")
+    assert pairs_of(corpus) == said
+    assert [row["reason"] for row in quarantine_of(corpus)] == ["expected an object, got list"] * 2
+
+
 @pytest.mark.parametrize(
     "broken",
     [
