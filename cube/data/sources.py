@@ -34,6 +34,8 @@ _WHOLE_FILE = {"parquet", "arrow"}  # read at random positions: not through a de
 _OWN = "is where what is read is written to"
 _ARROW_SPLITS = "dataset_dict.json"  # marks a folder of several such folders
 _ARROW_FOLDER = "state.json"  # marks a dataset folder written by `datasets.save_to_disk`
+_ARROW_FILES = (_ARROW_SPLITS, _ARROW_FOLDER, "dataset_info.json")  # beside those named .arrow
+_OF_DATASET = "is of a saved dataset, which is read where its folder is named"
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,17 @@ def find_files(
                     if not is_own and _take_dataset_folder(match, match.name, found):
                         saved.add(match)
                     continue
+                if _is_of_dataset(match):
+                    found.skipped.append({"file": match.name, "reason": _OF_DATASET})
+                    continue
                 if is_own:
                     found.skipped.append({"file": match.name, "reason": _OWN})
                     continue
                 _take_from_folder(match, match.name, wanted_format, found)
             if len(found.files) == before:
-                raise DataError(f"No data file matches {path}. {_known()}")
+                of_dataset = any(_is_of_dataset(Path(match)) for match in matches)
+                hint = f"What does {_OF_DATASET}." if of_dataset else _known()
+                raise DataError(f"No data file matches {path}. {hint}")
         else:
             _take_named(path, wanted_format, found, own)
     found.files = [replace(file, label=_readable(file.label)) for file in found.files]
@@ -241,6 +248,11 @@ def _take_dataset_folder(folder: Path, label: str, found: Found) -> bool:
 
 def _is_dataset(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (_ARROW_FOLDER, _ARROW_SPLITS))
+
+
+def _is_of_dataset(file: Path) -> bool:
+    named = file.name in _ARROW_FILES or file.suffix == ".arrow"
+    return named and _is_dataset(file.parent)
 
 
 def _walk(folder: Path, found: Found, own: Path | None) -> Iterator[Path]:

@@ -186,6 +186,12 @@ def test_parquet_and_saved_datasets(tmp_path):
     everything = ingest(tmp_path, tmp_path / "**").manifest
     assert [s["file"] for s in everything["sources"]] == ["a.parquet", "saved/test", "saved/train"]
     assert everything["rows"]["quarantined"] == 0
+    (tmp_path / "more.json").write_text(json.dumps([{"text": "more"}]))
+    found = ingest(tmp_path, tmp_path / "**/*.json*").manifest
+    assert [source["file"] for source in found["sources"]] == ["more.json"]
+    assert {"dataset_dict.json", "state.json"} <= {entry["file"] for entry in found["skipped"]}
+    with pytest.raises(DataError, match=r"matches .*/train/\*\. .* where its folder is named"):
+        ingest(tmp_path, folder / "train/*")
 
 
 def test_a_saved_dataset_cannot_name_files_outside(tmp_path):
