@@ -1,5 +1,15 @@
 """Fill the cache of embeddings, so that the night finds it warm; on several processes if asked."""
 
+import sys
+
+if __name__ == "__main__":
+    from flows.local import main, parser_of
+
+    parser = parser_of("embed_corpus", __doc__)
+    parser.add_argument("--workers", type=int, default=1, help="processes that divide the texts")
+    parser.add_argument("--dask-address", help="scheduler that shares the home folder")
+    sys.exit(main(parser))
+
 from pathlib import Path
 from typing import Annotated, Any
 

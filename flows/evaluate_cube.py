@@ -1,5 +1,12 @@
 """Judge a trained cube again: against today's champion, or with other settings of evaluation."""
 
+import sys
+
+if __name__ == "__main__":
+    from flows.local import main, parser_of
+
+    sys.exit(main(parser_of("evaluate_cube", __doc__)))
+
 from pathlib import Path
 from typing import Any
 

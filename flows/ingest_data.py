@@ -1,5 +1,12 @@
 """Read the sources into a corpus, and nothing else: what is there, and what had to be rejected?"""
 
+import sys
+
+if __name__ == "__main__":
+    from flows.local import main, parser_of
+
+    sys.exit(main(parser_of("ingest_data", __doc__)))
+
 from pathlib import Path
 from typing import Any
 

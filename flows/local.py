@@ -1,41 +1,55 @@
 """Running a flow on this machine, without a server of its own."""
 
 import argparse
+import importlib
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from cube.config import load_config
-from cube.errors import CubeError
+from cube.errors import ConfigError, CubeError
 
 BAD_INPUT = 2
 _OURS = ("cube", "expectations", "tasks")
 
 
-def main(arguments: list[str]) -> int:
-    """Run the flow `train-cube` and print its summary.
+def parser_of(flow: str, about: str) -> argparse.ArgumentParser:
+    """Return a parser of what every flow takes; options it has beyond are its other parameters.
+
+    Args:
+        flow: name of its module and function.
+        about: its module's docstring, of which the first line is shown.
+    """
+    parser = argparse.ArgumentParser(f"python -m flows.{flow}", description=about.splitlines()[0])
+    parser.add_argument("config", type=Path, help="YAML file of settings")
+    parser.add_argument(
+        "--set", dest="overrides", action="append", default=[], metavar="SECTION.KEY=VALUE",
+        help="change one setting; may be repeated",
+    )  # fmt: skip
+    return parser
+
+
+def main(parser: argparse.ArgumentParser) -> int:
+    """Run the flow of a parser here, and print its summary, or what it returns as JSON.
 
     Returns:
         0 when the run ended well, whatever the gate said; 1 when a validation stopped it; 2 for bad
         input; 75 when the training was told to stop, with a checkpoint; 130 or 143 when a signal
         ended another step.
     """
-    parser = argparse.ArgumentParser("python -m flows.train_cube", description="Train a cube.")
-    parser.add_argument("config", type=Path, help="YAML file of settings")
-    parser.add_argument(
-        "--set", dest="overrides", action="append", default=[], metavar="SECTION.KEY=VALUE",
-        help="change one setting; may be repeated",
-    )  # fmt: skip
-    options = parser.parse_args(arguments)
+    options = vars(parser.parse_args())
+    config, overrides = options.pop("config"), options.pop("overrides")
+    flow = parser.prog.rpartition(".")[2]
     # As an exception, so that Prefect's temporary server is ended as well.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        prepare_environment(load_config(options.config, options.overrides).home)
-        return _run(options.config, options.overrides)
+        prepare_environment(load_config(config, overrides).home)
+        return _run(flow, {"config_file": str(config), "overrides": overrides, **options})
     except (CubeError, OSError) as error:
-        sys.stderr.write(f"train_cube: {error}\n")
+        sys.stderr.write(f"{flow}: {error}\n")
         return getattr(error, "exit_code", BAD_INPUT)
     except KeyboardInterrupt:
         return 130
@@ -64,18 +78,27 @@ def prepare_environment(home: Path) -> None:
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
 
 
-def _run(config: Path, overrides: list[str]) -> int:
+def _run(flow: str, parameters: dict[str, Any]) -> int:
+    from prefect.exceptions import ParameterTypeError
+
+    from cube.commands.options import print_json
     from cube.report.terminal import print_summary
     from cube.runs import Run
     from flows.server import require_server
-    from flows.train_cube import train_cube
 
     if "PREFECT_API_URL" in os.environ:
         require_server()
+    function = getattr(importlib.import_module(f"flows.{flow}"), flow)
     for handler in logging.getLogger().handlers:
         handler.addFilter(_worth_showing)
-    result = train_cube(str(config), overrides)
-    print_summary(Run(Path(result["run"])))
+    try:
+        result = function(**parameters)
+    except ParameterTypeError as error:
+        raise ConfigError(" ".join(str(error).split())) from None
+    if "run" in result:
+        print_summary(Run(Path(result["run"])))
+    else:
+        print_json(result)
     return 0
 
 

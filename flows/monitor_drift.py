@@ -1,5 +1,12 @@
 """Compare the newest questions with those of the champion, between the nights."""
 
+import sys
+
+if __name__ == "__main__":
+    from flows.local import main, parser_of
+
+    sys.exit(main(parser_of("monitor_drift", __doc__)))
+
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,19 @@
 """Let a person decide which version serves."""
 
+import sys
+
+if __name__ == "__main__":
+    from flows.local import main, parser_of
+
+    parser = parser_of("promote_cube", __doc__)
+    parser.add_argument("--version", required=True, help="folder name under models/<name>")
+    parser.add_argument("--by", required=True, help="who decides")
+    parser.add_argument("--reason", required=True, help="kept in the registry's history")
+    parser.add_argument(
+        "--against-the-gate", action="store_true", help="promote even what the verdict turned down"
+    )
+    sys.exit(main(parser))
+
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -8,9 +8,10 @@ runs it here and now; `deployments/prefect.yaml` runs it every night.
 import sys
 
 if __name__ == "__main__":
-    from flows.local import main  # Prefect reads its settings while it is imported: set them first
+    # Prefect reads its settings while it is imported: they are set first.
+    from flows.local import main, parser_of
 
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(parser_of("train_cube", __doc__)))
 
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,12 @@
 """Check records, pairs, dialogues and embeddings against their suites, without training."""
 
+import sys
+
+if __name__ == "__main__":
+    from flows.local import main, parser_of
+
+    sys.exit(main(parser_of("validate_data", __doc__)))
+
 from pathlib import Path
 
 from cube.config import load_config

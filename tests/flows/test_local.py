@@ -1,5 +1,6 @@
 """`python -m flows.train_cube` as a person runs it: exit codes and what stands on the terminal."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,14 @@ from tests.flows.project import make_project, spoil
 ROOT = Path(__file__).parents[2]
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+FLOWS = [
+    path.stem for path in (ROOT / "flows").glob("*.py") if "@cube_flow(" in path.read_text("utf-8")
+]
+
+
+def run(*arguments: str, flow: str = "train_cube") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "flows.train_cube", *arguments],
+        [sys.executable, "-m", f"flows.{flow}", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
@@ -29,6 +35,28 @@ def test_bad_input_is_a_sentence_and_code_2(tmp_path):
     )
     assert run(str(tmp_path / "nowhere.yaml")).returncode == 2
     assert run().returncode == 2
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_every_flow_says_what_it_takes(flow):
+    shown, nothing, unknown = (run(*words, flow=flow) for words in (["--help"], [], ["a", "--odd"]))
+    assert shown.returncode == 0
+    assert shown.stdout.startswith(f"usage: python -m flows.{flow} ")
+    assert (nothing.returncode, unknown.returncode) == (2, 2)
+    assert f"flows.{flow}: error: the following arguments are required: config" in nothing.stderr
+    assert f"flows.{flow}: error: " in unknown.stderr
+
+
+@pytest.mark.slow
+def test_other_flows_print_what_they_return_and_refuse_parameters_in_a_sentence(tmp_path):
+    config = str(make_project(tmp_path))
+    done = run(config, flow="ingest_data")
+    assert (done.returncode, json.loads(done.stdout)["read"]) == (0, 128)
+    done = run(config, "--workers", "0", flow="embed_corpus")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("embed_corpus: ")
+    assert "workers: Input should be greater than or equal to 1" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_importing_the_flow_loads_nothing_heavy():
