@@ -5,6 +5,7 @@ checkpoint.
 """
 
 import os
+import pickle
 import signal
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,10 +17,11 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from cube.devices import usable_device
-from cube.errors import ConfigError, ModelError, TrainingInterruptedError
+from cube.errors import ConfigError, CubeError, ModelError, TrainingInterruptedError
 
 _RESTARTS = 3
 TIMEOUT = timedelta(minutes=5)  # of an exchange: after it all are started again
+_REFUSED = "cube/refused"  # key of an error that trying again does not help
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -35,6 +37,7 @@ def run_in_processes(count: int, device: str, work: Callable[..., object], *argu
     Raises:
         ConfigError: when there are fewer GPUs than processes that ask for one.
         TrainingInterruptedError: when this process was told to stop, after the others stopped.
+        CubeError: what the work raised, in the first process that did.
         ModelError: when they fail again and again.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -58,7 +61,7 @@ def run_in_processes(count: int, device: str, work: Callable[..., object], *argu
     )
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}  # the agent changes them
     try:
-        elastic_launch(config, _join_group)(device, work, *arguments)
+        refused = elastic_launch(config, _join_group)(device, work, *arguments)
     except SignalException as told:
         raise TrainingInterruptedError(
             f"Training in {count} processes stopped by {told.sigval.name}: the same command goes "
@@ -75,9 +78,12 @@ def run_in_processes(count: int, device: str, work: Callable[..., object], *argu
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+    if error := refused[0]:
+        raise error
 
 
-def _join_group(device: str, work: Callable[..., object], *arguments: Any) -> None:
+def _join_group(device: str, work: Callable[..., object], *arguments: Any) -> CubeError | None:
+    """Do this process's part; started again after a `CubeError` of any process, return it."""
     count = int(os.environ["LOCAL_WORLD_SIZE"])
     on_gpus = usable_device(device).type == "cuda"
     if on_gpus:
@@ -85,13 +91,19 @@ def _join_group(device: str, work: Callable[..., object], *arguments: Any) -> No
     else:
         torch.set_num_threads(max(1, torch.get_num_threads() // count))
     store, rank, size = next(rendezvous("env://", timeout=TIMEOUT))
+    if store.check([_REFUSED]):
+        return pickle.loads(store.get(_REFUSED))
     # The agent keeps one store: a process started again would read where one that died listened.
-    store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+    own = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
     backend = "nccl" if on_gpus else "gloo"
-    distributed.init_process_group(
-        backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT
-    )
+    distributed.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=TIMEOUT)
     try:
         work(*arguments)
+    except TrainingInterruptedError:
+        raise
+    except CubeError as error:
+        store.set(_REFUSED, pickle.dumps(error))  # type: ignore[arg-type]
+        raise
     finally:
         distributed.destroy_process_group()
+    return None

@@ -103,7 +103,17 @@ def train(folder: Path, die: bool = False) -> None:
 
 
 def fail(folder: Path) -> None:
-    raise ModelError("nothing to be done")
+    raise RuntimeError("nothing to be done")
+
+
+def refuse(folder: Path, waiting: bool) -> None:
+    """Count an attempt and be refused, all processes or the second alone while the first waits."""
+    processes = Processes.joined()
+    with (folder / f"attempts-{processes.rank}").open("a") as file:
+        file.write("x")
+    if waiting and processes.is_first:
+        distributed.barrier()
+    raise ConfigError("refused for good")
 
 
 def events(folder: Path) -> list[dict]:
@@ -149,6 +159,15 @@ def test_two_processes_have_the_curve_of_one_and_survive_a_death(tmp_path):
 @pytest.mark.slow
 def test_processes_that_fail_again_and_again_are_an_error(tmp_path):
     with pytest.raises(
-        ModelError, match=r"Process . of 2 failed 4 times: ModelError: nothing .* done$"
+        ModelError, match=r"Process . of 2 failed 4 times: RuntimeError: nothing .* done$"
     ):
         run_in_processes(2, "cpu", fail, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("waiting", [False, True])
+def test_what_will_not_pass_is_told_and_not_tried_again(tmp_path, waiting):
+    with pytest.raises(ConfigError, match=r"^refused for good$"):
+        run_in_processes(2, "cpu", refuse, tmp_path, waiting)
+    for path in tmp_path.glob("attempts-*"):
+        assert path.read_text() == "x"
