@@ -15,6 +15,7 @@ from cube.data.corpus import Corpus, build_corpus
 from cube.data.splits import Split
 from cube.errors import DataError, GateError
 from cube.evaluation.schema import FORMAT
+from cube.lattice.shape import check_shape
 from cube.registry import Registry, judgement_of
 from cube.runs import Run, open_run
 from cube.teacher.encoder import Teacher
@@ -42,8 +43,15 @@ def ingest(config: Config, sources: list[str] | None = None) -> Corpus:
 
 
 def embed(config: Config, corpus: Corpus, progress: Progress | None = None) -> Vectors:
-    """Encode what the cache lacks and lay out the corpus's vectors."""
-    return embed_corpus(corpus, Teacher(config.teacher), config.home, progress)
+    """Encode what the cache lacks and lay out the corpus's vectors.
+
+    Raises:
+        ConfigError: when they would not fit into the lattice, told before hours of encoding.
+    """
+    teacher = Teacher(config.teacher)
+    if config.core.shape is not None:
+        check_shape(config.core.shape, teacher.dimension)
+    return embed_corpus(corpus, teacher, config.home, progress)
 
 
 def start_run(

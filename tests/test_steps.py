@@ -9,7 +9,7 @@ import torch
 
 from cube import steps
 from cube.config import dump_config
-from cube.errors import DataError, ModelError
+from cube.errors import ConfigError, DataError, ModelError
 from cube.evaluation.baselines import LABELS
 from cube.export.module import CubeModule
 from cube.export.sentence_transformers import export_sentence_transformers
@@ -29,6 +29,14 @@ def run_all(config):
     steps.evaluate(run)
     steps.publish(run)
     return run
+
+
+def test_a_lattice_that_is_too_small_is_refused_before_anything_is_encoded(small_config):
+    core = small_config.core.model_copy(update={"shape": (7, 7, 7)})
+    config = small_config.model_copy(update={"core": core})
+    with pytest.raises(ConfigError, match="343 cells, too few for 384 dimensions"):
+        steps.embed(config, steps.ingest(config))
+    assert not (config.home / "cache").exists()
 
 
 def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog, monkeypatch):

@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cube.errors import ConfigError
 from cube.lattice.layout import correlation_order, random_order
-from cube.lattice.shape import Shape, lattice_shape
+from cube.lattice.shape import Shape, check_shape, lattice_shape
 
 Layout = Literal["row_major", "correlation", "random"]
 
@@ -46,11 +45,7 @@ class Reshaper(nn.Module):
         self.dimension, self.layout = dimension, layout
         self.shape: Shape = shape if shape is not None else lattice_shape(dimension)
         self.num_cells = math.prod(self.shape)
-        if self.num_cells < dimension:
-            raise ConfigError(
-                f"core.shape: a lattice of {'x'.join(map(str, self.shape))} has {self.num_cells} "
-                f"cells, too few for {dimension} dimensions."
-            )
+        check_shape(self.shape, dimension)
         order = random_order(dimension) if layout == "random" else np.arange(dimension)
         self.register_buffer("order", None if layout == "row_major" else torch.from_numpy(order))
         self.register_load_state_dict_post_hook(_check_order)

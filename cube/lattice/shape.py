@@ -6,6 +6,8 @@
 import math
 from collections.abc import Iterator
 
+from cube.errors import ConfigError
+
 Shape = tuple[int, int, int]
 
 _MAX_ELONGATION = 2.0  # longest side over shortest; beyond it a plane sweep costs too much
@@ -27,6 +29,19 @@ def lattice_shape(dimension: int) -> Shape:
         if _elongation(sides) <= _MAX_ELONGATION or max(sides) <= 4:
             return _order(sides)
         cells += 1
+
+
+def check_shape(shape: Shape, dimension: int) -> None:
+    """Pass a shape that has a cell for every dimension.
+
+    Raises:
+        ConfigError: when it has too few.
+    """
+    if (num_cells := math.prod(shape)) < dimension:
+        raise ConfigError(
+            f"core.shape: a lattice of {'x'.join(map(str, shape))} has {num_cells} "
+            f"cells, too few for {dimension} dimensions."
+        )
 
 
 def _factorisations(cells: int) -> Iterator[Shape]:
