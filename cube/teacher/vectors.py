@@ -93,13 +93,16 @@ def embed_corpus(
         manifest = storage.read_json(folder / "manifest.json")
         refuse_far(teacher, manifest["fidelity"])
         return Vectors(folder, hits=corpus.num_texts - manifest["context_vectors"])
+    paths = {
+        role: cache_path(home, fingerprint, dtype) for role, fingerprint in fingerprints.items()
+    }
+    if not all(path.is_file() for path in paths.values()):
+        _ = teacher.dimension  # one that cannot be loaded leaves no empty files behind
     with storage.atomic_folder(folder) as temporary:
         with ExitStack() as open_files:
-            caches: dict[str, EmbeddingCache] = {
-                role: open_files.enter_context(
-                    EmbeddingCache(cache_path(home, fingerprint, dtype), dtype)
-                )
-                for role, fingerprint in fingerprints.items()
+            caches = {
+                role: open_files.enter_context(EmbeddingCache(path, dtype))
+                for role, path in paths.items()
             }
             layout = _Layout(corpus, teacher, caches, progress)
             dimension = layout.write(

@@ -1,9 +1,11 @@
 """The vector matrix: row i is text i, and no text is encoded twice."""
 
 import numpy as np
+import pytest
 
 from cube.config import DataConfig, TeacherConfig
 from cube.data.corpus import build_corpus
+from cube.errors import TeacherError
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import embed_corpus
 from tests.conftest import write_jsonl
@@ -34,6 +36,15 @@ def test_row_i_is_text_i_and_the_second_time_nothing_is_encoded(tmp_path):
     more = corpus_of(tmp_path, [*ROWS, {"question": "New?", "answer": "Answer 1."}])
     manifest = embed_corpus(more, teacher, tmp_path).manifest
     assert (manifest["encoded"], manifest["cache_hits"]) == (1, 11)
+
+
+def test_a_teacher_that_cannot_be_loaded_leaves_no_cache(tmp_path):
+    corpus = corpus_of(tmp_path, ROWS)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    with pytest.raises(TeacherError, match="Cannot load"):
+        embed_corpus(corpus, Teacher(TeacherConfig(model=str(tmp_path / "model"))), tmp_path)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_roles_get_their_own_prompts(tmp_path):
