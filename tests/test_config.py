@@ -38,6 +38,8 @@ def test_nightly_file_loads():
         ({"data": {"splits": {"unseen_test": 0.9, "unseen_validation": 0.3}}}, ["below 1"]),
         ({"core": {"shape": [0, 1, 1]}}, ["core.shape", "at least 1"]),
         ([1], ["mapping"]),
+        ({"teacher": {"query_prompt": {"query": None}}}, ["teacher.query_prompt", "'\"query: \"'"]),
+        ({"data": {"sources": "a.csv"}}, ["data.sources = 'a.csv'", "list, such as [a.csv]"]),
     ],
 )
 def test_errors_name_the_place_the_value_and_what_is_allowed(values, words):

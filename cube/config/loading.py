@@ -105,7 +105,17 @@ def _explain(item: Any) -> str:
     value = item.get("input")
     shown = "" if isinstance(value, BaseModel | dict | list) else f" = {value!r}"
     message = item["msg"].removeprefix("Value error, ")
-    return f"{path}{shown}: {message[0].lower()}{message[1:]}"
+    return f"{path}{shown}: {message[0].lower()}{message[1:]}{_hint(item['type'], value)}"
+
+
+def _hint(kind: str, value: Any) -> str:
+    """Return how to write what YAML took for something else."""
+    if kind == "string_type" and isinstance(value, dict):
+        text = ", ".join(f"{key}: {'' if part is None else part}" for key, part in value.items())
+        return f'; a text with a colon needs quotes: "{text}", in a shell \'"{text}"\''
+    if kind == "list_type" and isinstance(value, str):
+        return f", such as [{value}]"
+    return ""
 
 
 def _keys_at(location: list[str]) -> list[str]:
