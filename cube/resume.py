@@ -31,6 +31,11 @@ def resume_run(
     """
     changes = differences(previous.facts["made_of"], made_of(config, corpus, vectors))
     if not changes:
+        if extend and previous.read("training.json") is not None:
+            raise ModelError(
+                f"Run {previous.run_id} is trained, and --extend was given no larger limit, such "
+                f"as --set training.stages.{len(config.training.stages) - 1}.max_steps=…."
+            )
         return take_up(previous.folder, config)  # where only the judging differs
     if not extend:
         raise ModelError(

@@ -104,6 +104,8 @@ def test_what_differs_is_named_and_more_steps_are_another_run(settings, small_co
         assert call(*resume, "--extend", "--set", change) == 2
         assert "and by nothing else" in capsys.readouterr().err
     assert call("train", "--extend") == 2
+    assert call(*resume, "--extend") == 2
+    assert "no larger limit, such as --set training.stages.1.max_steps=" in capsys.readouterr().err
 
     with (small_config.home.parent / "pairs.jsonl").open("a") as file:
         file.write('\n{"question": "Where is it?", "answer": "Here."}\n')
