@@ -12,12 +12,12 @@ import traceback
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from cube import __version__
 from cube.commands import cache, data, models, report, train
 from cube.commands.options import AsJson, ConfigFile, Overrides, print_json
-from cube.errors import CubeError, DataError, GateError
+from cube.errors import ConfigError, CubeError, DataError, GateError
 
 BAD_INPUT = 2
 BUG = 70  # EX_SOFTWARE of sysexits.h
@@ -40,6 +40,12 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _leave)  # a training handles it in its own way
     try:
         code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except UnusedCliTokensError as error:
+        surplus = ConfigError(
+            f"Not expected: {' '.join(error.unused_tokens or [])}. A file of settings is named by "
+            "--config, and several words of one text stand in quotes."
+        )
+        code = _fail(surplus, debug)
     except (CycloptsError, CubeError) as error:
         code = _fail(error, debug)
     except BrokenPipeError:  # whoever read the output has seen enough

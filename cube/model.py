@@ -212,7 +212,9 @@ def load_model(folder: Path | str) -> SavedCube:
         raise ModelError(f"There is no {folder}{why}.")
     missing = [name for name in _FILES if not (folder / name).is_file()]
     if missing:
-        raise ModelError(f"{folder} is not a saved cube: {', '.join(missing)} missing.")
+        inside = [str(folder / n) for n in ("champion", "model") if (folder / n).exists()]
+        hint = f" Did you mean {inside[0]}?" if inside else ""
+        raise ModelError(f"{folder} is not a saved cube: {', '.join(missing)} missing.{hint}")
     with _whole(folder):
         config = storage.read_json(folder / "config.json")
         if config["format"] not in range(1, FORMAT + 1):

@@ -58,6 +58,11 @@ def test_a_later_format_is_refused(cube, tmp_path):
         load_model(tmp_path / "model")
 
 
+def test_the_folder_around_a_cube_is_refused_with_what_is_meant(cube, tmp_path):
+    with pytest.raises(ModelError, match=rf"not a saved cube: .*mean {tmp_path / 'model'}\?$"):
+        load_model(tmp_path)
+
+
 def test_another_model_in_the_folder_is_not_replaced(cube, tmp_path):
     (tmp_path / "model" / "centring.safetensors").unlink()  # now it looks like any encoder
     mean = np.zeros(12, np.float32)

@@ -77,3 +77,9 @@ def test_diff_names_settings_and_says_why_nothing_is_compared(call):
     assert values["settings"] == {"training.seed": [1, 2]}
     assert values["compared"] is None
     assert call("diff", "v1", "v9")[0] == 2
+
+
+def test_what_no_command_takes_is_refused_with_how_to_say_it(call):
+    code, out, error = call("list", "nightly.yaml")
+    assert (code, out) == (2, "")
+    assert error.startswith("cube: Not expected: nightly.yaml. A file of settings is named by --c")
