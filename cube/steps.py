@@ -92,7 +92,7 @@ def _check_splits(run: Run) -> None:
         names = ", ".join(f"{split.name.lower()} {counts[split]}" for split in Split)
         raise DataError(
             f"{counts.sum()} pairs are too few to train, validate and test ({names}). "
-            "Add data or change data.splits."
+            "Add pairs or dialogues, as texts alone cannot be judged, or change data.splits."
         )
 
 
