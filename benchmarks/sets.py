@@ -10,6 +10,7 @@ import argparse
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from cube.ranking import RetrievalTask
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import embed_corpus
 
-VALIDATION_SHARE = 0.1  # of training answers, where a set has no validation part
+VALIDATION_SHARE = 0.1  # of training answers or questions, where a set has no validation part
 _MOST_HELD_OUT = 2 * VALIDATION_SHARE
 PARTS = {
     "train": Split.TRAIN,
@@ -144,7 +145,10 @@ def make_set(name: str, parts: dict[Split, Part], limit: int | None = None) -> B
     splits = np.repeat([int(s) for s in kept], [len(p.questions) for p in kept.values()])
     if Split.VALIDATION not in kept:
         train = np.flatnonzero(splits == Split.TRAIN)
-        splits[train[_held_out(given.keys[train], asked.keys[train])]] = Split.VALIDATION
+        tested = given.number[splits == Split.TEST]
+        known = float(np.isin(tested, given.number[train]).mean()) if len(tested) else 0.0
+        held_out = _held_out(given.keys[train], asked.keys[train], known)
+        splits[train[held_out]] = Split.VALIDATION
     trained, validated, tested = np.bincount(splits, minlength=len(Split))
     if not min(trained, validated, tested):
         raise DataError(
@@ -204,19 +208,27 @@ def _texts(
     return lambda rows: [texts[row] for row in rows.tolist()]
 
 
-def _held_out(answer_keys: np.ndarray, question_keys: np.ndarray) -> np.ndarray:
-    """Draw answers for validation, with all pairs that share an answer or a question with them.
+def _held_out(answer_keys: np.ndarray, question_keys: np.ndarray, known: float) -> np.ndarray:
+    """Draw pairs for validation that are to training what those of test are.
 
-    Where such links join a large part of the set, answers are drawn one by one.
+    Of test pairs whose answers training has not, whole answers, with all pairs that share an answer
+    or a question with them; where such links join a large part of the set, one by one. Of the
+    others, single questions; where none can be spared, answers again.
+
+    Args:
+        answer_keys: of the training pairs' answers.
+        question_keys: of their questions.
+        known: share of the test pairs whose answers training has.
     """
-    shares = SplitConfig(
-        unseen_validation=VALIDATION_SHARE,
-        unseen_test=0.0,
-        wording_validation=0.0,
-        wording_test=0.0,
-    )
     no_dialogue = np.zeros(len(answer_keys), bool)
-    for groups in (join_groups(answer_keys, question_keys), answer_keys):
+    joined = join_groups(answer_keys, question_keys)
+    for asked_of_known, groups in product((known, 0.0), (joined, answer_keys)):
+        shares = SplitConfig(
+            unseen_validation=VALIDATION_SHARE * (1 - asked_of_known),
+            unseen_test=0.0,
+            wording_validation=VALIDATION_SHARE * asked_of_known,
+            wording_test=0.0,
+        )
         splits = assign_splits(groups, question_keys, no_dialogue, shares)
         held_out = splits == Split.VALIDATION
         if 0 < held_out.mean() < _MOST_HELD_OUT:

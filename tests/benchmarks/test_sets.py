@@ -126,6 +126,23 @@ def test_no_question_of_a_carved_validation_is_trained_on():
     assert not np.isin(experiment.questions[held_out], experiment.questions[training]).any()
 
 
+def test_a_carved_validation_asks_for_known_answers_where_test_does():
+    pairs = part(slice(0, 60))
+    train = Part(pairs.questions[:48], np.repeat(pairs.answers[:12], 4, 0))  # four questions each
+    test = Part(pairs.questions[48:], pairs.answers[:12])
+    experiment = make_set("s", {Split.TRAIN: train, Split.TEST: test}).experiment
+    training, held_out = (experiment.splits == s for s in (Split.TRAIN, Split.VALIDATION))
+    assert held_out.any()
+    assert np.isin(experiment.answers[held_out], experiment.answers[training]).all()
+
+    once = Part(pairs.questions[:48], pairs.answers[:48])  # one question each: none can be spared
+    again = Part(pairs.questions[48:], pairs.answers[:12])
+    experiment = make_set("s", {Split.TRAIN: once, Split.TEST: again}).experiment
+    training, held_out = (experiment.splits == s for s in (Split.TRAIN, Split.VALIDATION))
+    assert held_out.any()
+    assert not np.isin(experiment.answers[held_out], experiment.answers[training]).any()
+
+
 def test_a_set_too_small_is_refused_by_name_before_anything_is_measured():
     parts = {Split.TRAIN: part(slice(0, 5)), Split.TEST: part(slice(42, 60))}
     with pytest.raises(DataError, match="tiny: 5 pairs to train on, 0 to validate on and 18 to"):
