@@ -1,9 +1,9 @@
 """After training: how far answers follow the core, draw on the memory, and are whitened.
 
 All of it is chosen on validation, one setting after the other, and only ever to something better
-than before by more than a standard error. Of so many candidates one may be that by chance; then it
-neither helps nor harms (docs/LOG.md), and a cube that learned nothing of use stays near the frozen
-teacher.
+than before by more than a standard error, on few questions by one and a half. Of so many candidates
+one may be that by chance; then it neither helps nor harms (docs/LOG.md), and a cube that learned
+nothing of use stays near the frozen teacher.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,6 +32,7 @@ DIFFERENCES = (0.0, 0.1, 0.25, 0.5, 1.0)
 NEAR_ANSWERS = (-0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0)
 FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
 WHITENINGS = (0.1, 0.2, 0.3, 0.4, 0.5)
+_FEW_QUESTIONS = 200  # two that rank better, and none worse, are more than a standard error
 CALIBRATION_QUESTIONS = 5_000  # more than while training: seeds should come to the same choice
 _GATHERED = 8_192  # rows
 _MOST_BYTES = 640_000_000  # of a memory, a byte a number: 400,000 pairs of 800 dimensions
@@ -214,20 +215,22 @@ class _Judge:
         task = validation.task
         first_right = task.bank[task.right[task.bounds[:-1]]]
         self._seen: Bool[np.ndarray, " Q"] = np.isin(first_right, data.answers)
+        self._errors = 1.5 if len(task) < _FEW_QUESTIONS else 1.0
         self.score = cache(lambda setting: validation.reciprocal_ranks(answers(setting)))
 
     def choose(self, current: _Setting, candidates: Iterable[_Setting]) -> _Setting:
         """Return the best candidate that is clearly better than the current setting, or that.
 
-        Clearly: over all questions by more than a standard error, while neither on answers that
-        training has seen nor on the others it is significantly worse (two standard errors) than
-        the core alone.
+        Clearly: over all questions by more than a standard error, or one and a half of them, while
+        neither on answers that training has seen nor on the others it is significantly worse (two
+        standard errors) than the core alone.
         """
         best = current
         for candidate in candidates:
             gain = self.score(candidate) - self.score(current)
             better = self.score(candidate).mean() > self.score(best).mean()
-            if better and gain.mean() > standard_error(gain) and not self._harms(candidate):
+            surely = gain.mean() > self._errors * standard_error(gain)
+            if better and surely and not self._harms(candidate):
                 best = candidate
         return best
 

@@ -179,21 +179,26 @@ def test_nothing_is_chosen_that_harms_questions_of_seen_or_of_unseen_answers(hur
 
 
 @pytest.mark.parametrize(
-    ("seen", "unseen", "chosen"),
+    ("seen", "unseen", "few", "chosen"),
     [
-        (0.7, 0.7, False),  # together just under one standard error
-        (0.8, 0.8, True),
-        (-2.1, 20.0, False),
-        (-1.9, 20.0, True),
-        (20.0, -2.1, False),
-        (20.0, -1.9, True),
+        (0.7, 0.7, False, False),  # together just under one standard error
+        (0.8, 0.8, False, True),
+        (1.05, 1.05, True, False),  # together just under one and a half
+        (1.15, 1.15, True, True),
+        (-2.1, 20.0, False, False),
+        (-1.9, 20.0, False, True),
+        (20.0, -2.1, False, False),
+        (20.0, -1.9, False, True),
     ],
 )
-def test_what_is_chosen_gains_one_standard_error_and_harms_by_less_than_two(seen, unseen, chosen):
+def test_what_is_chosen_gains_by_errors_and_harms_by_less_than_two(
+    seen, unseen, few, chosen, monkeypatch
+):
     def gains(errors: float, count: int) -> np.ndarray:
         """Return gains whose mean is so many of its standard errors."""
         return np.resize([1.0, -1.0], count) + errors / (count - 1) ** 0.5
 
+    monkeypatch.setattr(calibration, "_FEW_QUESTIONS", 161 if few else 160)
     data, config = data_of(np.arange(TOPICS), unseen=20), TrainingConfig()
     judge = _Judge(Mock(spec=_Answers), data, Validation(data, config))
     core, other = _Setting(), _Setting(strength=0.5)
