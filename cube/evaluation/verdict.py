@@ -1,5 +1,7 @@
 """The verdict: may this cube replace the champion, and if not, what to use instead and why."""
 
+import math
+
 from cube.config import GateConfig
 from cube.evaluation.schema.judgement import Reason, Verdict
 from cube.evaluation.schema.part import Interval
@@ -97,13 +99,15 @@ def as_judged(sentence: str) -> str:
 
 
 def _enough_questions(num_questions: int, min_questions: int) -> Reason:
+    questions = "test question is" if num_questions == 1 else "test questions are"
+    times = math.ceil(10 * min_questions / num_questions) / 10
     return Reason(
         rule="enough_questions",
         asks=f"at least {min_questions} test questions",
         measured=f"{num_questions:,} questions",
         passed=num_questions >= min_questions,
-        refusal=f"{num_questions} test questions are too few to judge (at least {min_questions}); "
-        "use the frozen teacher until there are more.",
+        refusal=f"{num_questions} {questions} too few to judge (at least {min_questions}); "
+        f"use the frozen teacher until there are about {times:g} times as many pairs.",
         use_instead="identity",
         interval=None,
     )

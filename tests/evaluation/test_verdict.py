@@ -52,8 +52,10 @@ def test_refuses_what_is_worse_than_champion_or_best_baseline():
 def test_refuses_to_judge_few_questions():
     result = verdict(questions=29, identity=UP)
     assert not result.promote
-    assert "29" in result.sentence
+    assert "29 test questions are too few" in result.sentence
+    assert result.sentence.endswith("until there are about 1.1 times as many pairs.")
     assert verdict(questions=30, identity=UP).promote
+    assert "1 test question is too few" in verdict(questions=1, identity=UP).sentence
 
 
 def test_warns_of_a_slice_that_got_worse():
