@@ -63,6 +63,7 @@ def console() -> Console:
 def _table(evaluation: dict[str, Any], name: str, is_headline: bool) -> Table:
     part = evaluation["slices"][name]
     title = f"{SLICE_NAMES[name]}: {part['questions']} questions, {part['bank']} answers"
+    title += "" if part["judged"] else ", too few to judge"
     table = Table(title=title + (" (headline)" if is_headline else ""), title_justify="left")
     table.add_column("system")
     for column in ("MRR@10", "Hit@1", "Hit@10", "cosine", "centred", "parameters"):

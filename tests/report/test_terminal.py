@@ -18,6 +18,16 @@ def test_a_system_without_vectors_has_a_dash_for_its_cosines(
     assert len(rows) == 2 and all(row.count("–") == 2 for row in rows)
 
 
+def test_a_slice_of_few_questions_is_not_taken_for_a_result(
+    make_run: Callable[..., Run], capsys
+) -> None:
+    slices = evaluation_values()["slices"]
+    slices["unseen_answers"] |= {"questions": 8, "judged": False}
+    print_summary(make_run(slices=slices))
+    titles = [line for line in capsys.readouterr().out.splitlines() if "questions, " in line]
+    assert ["too few to judge" in title for title in titles] == [False, True]
+
+
 def test_the_registry_has_the_last_word(make_run: Callable[..., Run], capsys) -> None:
     run = make_run()
     print_summary(run)
