@@ -118,14 +118,15 @@ def test_the_rate_shown_is_the_one_that_was_taken(make_run: MakeRun) -> None:
 def test_the_weights_kept_are_told_by_what_chose_them(make_run: MakeRun) -> None:
     run = make_run()
     html = report_html(run)
-    assert "of step 80, the best on validation by MRR@10: 0.480 against 0.400 before" in html
-    assert "best: step 80, 0.480" in html
+    assert "of step 80, chosen on validation by MRR@10: 0.480 against 0.400 before" in html
+    assert "kept: step 80, 0.480" in html and "is kept unless it is worse" not in html
     config, metric = run.folder / "config.yaml", "\n  metric: "
     chosen = f"{metric}validation_restored_cosine"
     config.write_text(config.read_text().replace(f"{metric}null", chosen, 1))
     html = report_html(Run(run.folder))
     assert "by the restored cosine: 0.820 against 0.900 before" in html
-    assert "best: step 80, 0.820" in html and "best: step 80, 0.480" not in html
+    assert "Before them it was up to 0.900: what a later stage learned is kept unless" in html
+    assert "kept: step 80, 0.820" in html and "kept: step 80, 0.480" not in html
     evaluation = run.read("evaluation.json")
     assert evaluation is not None
     evaluation["training"]["best_step"] = 0

@@ -158,9 +158,9 @@ def _mark(frame: _Frame, panel: Panel, up: Scale, label_y: float) -> None:
     # In the line of the title, where no curve can run through it; shorter if it does not fit.
     free = frame.left + 7 + (len(panel.title) + 1) * _CHARACTER
     right = frame.width - 18
-    words = f"best: step {count(found.step)}, {fixed(found.value)}"
+    words = f"kept: step {count(found.step)}, {fixed(found.value)}"
     if free + len(words) * _CHARACTER > right:
-        words = f"best {fixed(found.value)}"
+        words = f"kept {fixed(found.value)}"
     start = max(x + 6, free)
     if start + len(words) * _CHARACTER <= right:
         frame.parts.append(text(words, start, label_y, "strong"))
@@ -176,5 +176,5 @@ def _describe(panels: Sequence[Panel], bands: Sequence[Band], best_step: int | N
             f"{panel.title}: from {compact(values[0], 4)} to {compact(values[-1], 4)}."
         )
     if best_step is not None:
-        sentences.append(f"Best on validation at step {best_step}.")
+        sentences.append(f"The weights of step {best_step} are kept.")
     return " ".join(sentences)

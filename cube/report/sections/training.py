@@ -42,11 +42,16 @@ def _measured(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _kept(events: list[dict[str, Any]], metric: Metric, best: int | None) -> dict[str, Any] | None:
-    """Return what chose the weights that are kept, at their step and before the first one."""
+    """Return what chose the weights that are kept: at their step, before the first, at most."""
     scores = {event["step"]: event[metric] for event in _measured(events)}
     if best not in scores or 0 not in scores:
         return None
-    return {"metric": _METRICS[metric], "score": scores[best], "untrained": scores[0]}
+    return {
+        "metric": _METRICS[metric],
+        "score": scores[best],
+        "untrained": scores[0],
+        "highest": max(scores.values()),
+    }
 
 
 def _curves(events: list[dict[str, Any]], metric: Metric, best: int | None) -> list[Panel]:
