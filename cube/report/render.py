@@ -44,7 +44,7 @@ _TITLES = {  # of the sections, in their order; each has a template of its name
 }
 _ABSENT = {  # what is said in the place of a section that has no numbers
     "ranks": "Rank curve: this evaluation is older than it; evaluate the run again.",
-    "groups": "Parts of the test: this evaluation is older than they are; evaluate the run again.",
+    "groups": "Parts of the test: the questions are all of one source, length and script.",
     "outlook": "Outlook (headroom, learning curve, label and leak checks): not measured.",
     "confidence": "Confidence: too few validation or test questions, or too few answered right or "
     "wrong, to calibrate it.",

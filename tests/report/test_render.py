@@ -191,6 +191,7 @@ def test_sections_without_numbers_are_left_out_and_named(make_run: MakeRun) -> N
     rest = html[html.index("Not in this report") :]
     for words in ("Rank curve", "Parts of the test", "Outlook", "Confidence", "Map", "Error"):
         assert words in rest
+    assert "Parts of the test: the questions are all of one source, length and script." in rest
     assert "Not in this report" not in report_html(make_run(**full_values()))
 
 
