@@ -10,7 +10,6 @@ import argparse
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -222,11 +221,13 @@ def _held_out(answer_keys: np.ndarray, question_keys: np.ndarray, known: float) 
     """
     no_dialogue = np.zeros(len(answer_keys), bool)
     joined = join_groups(answer_keys, question_keys)
-    for asked_of_known, groups in product((known, 0.0), (joined, answer_keys)):
+    for share, groups in (
+        (known, joined), (known, answer_keys), (0.0, joined), (0.0, answer_keys)
+    ):  # fmt: skip
         shares = SplitConfig(
-            unseen_validation=VALIDATION_SHARE * (1 - asked_of_known),
+            unseen_validation=VALIDATION_SHARE * (1 - share),
             unseen_test=0.0,
-            wording_validation=VALIDATION_SHARE * asked_of_known,
+            wording_validation=VALIDATION_SHARE * share,
             wording_test=0.0,
         )
         splits = assign_splits(groups, question_keys, no_dialogue, shares)

@@ -15,6 +15,8 @@ from cube.training.dataset import TrainingSet
 from cube.training.objectives import corrupt
 from cube.training.sampler import stream_seed
 
+# One question that changes moves the mean by one standard error: rounding must not decide.
+ONE_ERROR = 1 + 1e-9
 _NOISE = 3  # a stream of its own, after those of the trainer
 MAX_QUESTIONS, MAX_BANK = 2_000, 8_192  # a validation takes no longer on more data
 

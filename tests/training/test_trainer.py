@@ -116,6 +116,16 @@ def test_what_a_later_stage_learned_is_kept_unless_it_is_surely_worse(data, stag
     assert state.is_better(np.array(scores), stage) is better
 
 
+def test_one_question_that_is_answered_worse_is_not_surely_worse(data):
+    state = Trainer(config(), CoreConfig(), data).state
+    for count in range(2, 60):  # of some, the mean is rounded to more than a standard error
+        before = np.linspace(0.1, 1, count)
+        state.best |= {"stage": 1, "scores": torch.from_numpy(before)}
+        scores = before.copy()
+        scores[0] -= 0.07
+        assert state.is_better(scores, 2)
+
+
 def test_few_validation_questions_do_not_keep_a_cube_untrained(data):
     """All of them may be answered already, and tell nothing of what is learned."""
     untrained, task = Cube(data.dimension, CoreConfig()), data.validation
