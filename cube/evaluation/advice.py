@@ -60,7 +60,7 @@ def _about_more_data(values: dict[str, Any]) -> Iterator[str]:
     if curve and curve["gain"]["low"] > 0:
         yield f"Collect more pairs. {curve['sentence']}"
     elif curve and curve["gain"]["high"] < _BARELY:
-        yield "More pairs of the same kind should change little: the learning curve is flat."
+        yield "More pairs of the same kind should change little: the learning curve does not rise."
     if headroom and headroom["likely"] == "no":
         yield f"Consider doing without an adapter. {headroom['sentence']}"
 
