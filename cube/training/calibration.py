@@ -24,7 +24,7 @@ from cube.lattice.memory import NOTHING, Memory, Shares
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.sampling import sampled
 from cube.training.dataset import TrainingSet
-from cube.training.validation import ONE_ERROR, Validation, standard_error
+from cube.training.validation import Validation, standard_error
 
 STRENGTHS = (1.0, 0.75, 0.5, 0.25, 0.0)
 ANSWERS = (0.0, 0.1, 0.25, 0.5, 1.0)  # shares of what a memory reads
@@ -215,7 +215,7 @@ class _Judge:
         task = validation.task
         first_right = task.bank[task.right[task.bounds[:-1]]]
         self._seen: Bool[np.ndarray, " Q"] = np.isin(first_right, data.answers)
-        self._errors = 1.5 if len(task) < _FEW_QUESTIONS else ONE_ERROR
+        self._errors = 1.5 if len(task) < _FEW_QUESTIONS else 1.0
         self.score = cache(lambda setting: validation.reciprocal_ranks(answers(setting)))
 
     def choose(self, current: _Setting, candidates: Iterable[_Setting]) -> _Setting:

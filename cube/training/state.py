@@ -14,7 +14,7 @@ from jaxtyping import Float
 from cube.lattice.core import Cube
 from cube.training.curriculum import StageProgress
 from cube.training.optimizer import Weights, on_cpu
-from cube.training.validation import ONE_ERROR, standard_error
+from cube.training.validation import standard_error
 
 Event = dict[str, Any]
 UNTRAINED = -1  # before the first stage
@@ -83,7 +83,7 @@ class TrainingState:
         if stage == self.best["stage"]:
             return bool(scores.mean() > before.mean())
         gain = scores - before
-        return bool(gain.mean() >= -ONE_ERROR * standard_error(gain))
+        return bool(gain.mean() >= -standard_error(gain))
 
     def snapshot(self) -> dict[str, Any]:
         """Return a copy in plain values and tensors; it can be restored on another device."""

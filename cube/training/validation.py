@@ -15,9 +15,8 @@ from cube.training.dataset import TrainingSet
 from cube.training.objectives import corrupt
 from cube.training.sampler import stream_seed
 
-# One question that changes moves the mean by one standard error: rounding must not decide.
-ONE_ERROR = 1 + 1e-9
 _NOISE = 3  # a stream of its own, after those of the trainer
+_HAIR = 1 + 1e-9
 MAX_QUESTIONS, MAX_BANK = 2_000, 8_192  # a validation takes no longer on more data
 
 
@@ -65,5 +64,9 @@ class Validation:
 
 
 def standard_error(values: Float[np.ndarray, " n"]) -> float:
-    """Return the standard error of the mean; infinite where one value cannot tell."""
-    return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.inf
+    """Return the standard error of the mean; infinite where one value cannot tell.
+
+    It is a hair too large: where one value alone is not 0, error and mean are the same number, and
+    rounding must not decide which is more.
+    """
+    return float(_HAIR * values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else np.inf

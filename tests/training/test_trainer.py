@@ -17,7 +17,7 @@ from cube.training.optimizer import decay_of, update_average
 from cube.training.speed import plain_loop, speedup_over_plain_loop, trainer_loop
 from cube.training.state import UNTRAINED
 from cube.training.trainer import Trainer
-from cube.training.validation import Validation
+from cube.training.validation import Validation, standard_error
 
 SETTINGS = {
     "batch_size": 64,
@@ -124,6 +124,8 @@ def test_one_question_that_is_answered_worse_is_not_surely_worse(data):
         scores = before.copy()
         scores[0] -= 0.07
         assert state.is_better(scores, 2)
+        gain = before - scores  # nor is a setting or a trial surely better by it
+        assert not gain.mean() > standard_error(gain)
 
 
 def test_few_validation_questions_do_not_keep_a_cube_untrained(data):
