@@ -39,7 +39,9 @@ __all__ = ["apply_model", "evaluate_vectors", "fit_vectors", "read_vectors"]
 logger = logging.getLogger(__name__)
 
 _HELD_OUT_SHARE = 0.08  # of answers and again of wordings, for validation and verdict each
-_HELD_OUT_PAIRS = 1_000  # enough for a narrow interval; the rest is better trained on
+_FEWEST_HELD_OUT = 45  # pairs: some more than the questions that a verdict asks for
+_MOST_HELD_OUT = 1_000  # enough for a narrow interval; the rest is better trained on
+_LARGEST_SHARE = 0.2
 _SHORT = 0.3  # of questions: far less is learned from them than from those of length 1
 
 
@@ -77,7 +79,8 @@ def _warn_of_short(questions: np.ndarray) -> None:
 
 def _shares(num_pairs: int) -> SplitConfig:
     """Hold a bounded number of answers and of wordings out for validation and for the verdict."""
-    share = min(_HELD_OUT_SHARE, _HELD_OUT_PAIRS / num_pairs)
+    bounded = np.clip(_HELD_OUT_SHARE * num_pairs, _FEWEST_HELD_OUT, _MOST_HELD_OUT)
+    share = min(float(bounded) / num_pairs, _LARGEST_SHARE)
     return SplitConfig(
         unseen_validation=share,
         unseen_test=share,

@@ -306,6 +306,8 @@ def test_what_trials_take_is_trained(planted, tmp_path, monkeypatch):
     assert load_model(tmp_path / "model").cube.config.hub == 4
 
 
-def test_a_million_pairs_are_held_out_by_number_not_by_share():
+def test_few_and_very_many_pairs_are_held_out_by_number_not_by_share():
+    assert _shares(100).unseen_test == 0.2
+    assert _shares(300).unseen_validation == pytest.approx(0.15)  # of 24 nothing could be said
     assert _shares(1_000).unseen_test == 0.08
     assert _shares(1_000_000).wording_validation == pytest.approx(0.001)
