@@ -102,7 +102,7 @@ class RecordParser:
         Raises:
             RowError: with the reason the row cannot be used.
         """
-        if _are_turns(row):
+        if _are_messages(row):
             row = {"turns": row}
         if not isinstance(row, dict):
             raise RowError(f"expected an object, got {type(row).__name__}")
@@ -111,7 +111,7 @@ class RecordParser:
         if not isinstance(source, str):
             raise RowError("source must be text")
         source = self._clean(source, "source")
-        if "turns" not in fields and _are_turns(fields.get("answer")):
+        if "turns" not in fields and _are_messages(fields.get("answer")):
             fields["turns"] = _with_prompt(fields.get("question"), fields["answer"])
         if "turns" in fields:
             return self._dialogue(fields, source)
@@ -208,14 +208,15 @@ class RecordParser:
         return "\n".join(texts) or None
 
 
-def _are_turns(value: Any) -> bool:
+def _are_messages(value: Any) -> bool:
+    """Whether a value is turns by their roles alone: a list of answers may name authors too."""
     turns = value if isinstance(value, list) else ()
     return bool(turns) and all(isinstance(turn, dict) and "role" in turn for turn in turns)
 
 
 def _with_prompt(prompt: Any, reply: list[dict[str, Any]]) -> list[Any]:
     """Return the turns of a preference or completion as TRL has them: some repeat the prompt."""
-    if _are_turns(prompt):
+    if _are_messages(prompt):
         return [*prompt, *reply]
     return [prompt, *reply] if reply[0]["role"] == reply[-1]["role"] else reply
 
