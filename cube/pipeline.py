@@ -35,11 +35,14 @@ class Reply:
 
 
 class TextPipeline:
-    """Answers questions with a saved cube.
+    """Answers questions with a saved cube; all it needs is loaded when it is made.
+
+    Several threads may ask at once. A process that is forked makes its own: torch's threads are
+    not forked with it, and it would wait for them for ever.
 
     Raises:
         ModelError: when the model was trained on vectors alone, or its teacher has changed since.
-        TeacherError: when the teacher cannot be found.
+        TeacherError: when the teacher cannot be found or loaded.
     """
 
     def __init__(self, model: Path | str):
@@ -53,6 +56,7 @@ class TextPipeline:
             raise ModelError(f"{model} does not say how it combines turns: train it again.")
         self._bank = PhraseBank(*self._saved.bank())
         self._confidence, self._reference = self._saved.confidence(), self._saved.reference()
+        _ = self._teacher.model  # seconds that the first question would wait for
 
     def ask(self, question: str, context: list[str] | None = None, count: int = 3) -> Reply:
         """Return the best answers and how far they can be trusted.

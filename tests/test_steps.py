@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from cube import steps
 from cube.config import dump_config
-from cube.errors import ConfigError, DataError, ModelError
+from cube.errors import ConfigError, DataError, ModelError, TeacherError
 from cube.evaluation.baselines import LABELS
 from cube.export.module import CubeModule
 from cube.export.sentence_transformers import export_sentence_transformers
@@ -88,6 +89,11 @@ def test_from_text_to_text_and_the_second_time_for_nothing(small_config, caplog,
     assert all(phrase.text in texts for phrase in answers)
     assert answers[0].score >= answers[1].score
     _what_is_no_question_is_a_sentence(run.folder / "model")
+    pipeline = TextPipeline(run.folder / "model")
+    monkeypatch.setattr("cube.teacher.encoder._load", Mock(side_effect=TeacherError("gone")))
+    assert pipeline.ask("How do I reset my password?", count=2) == reply  # loaded when it was made
+    with pytest.raises(TeacherError, match="gone"):
+        TextPipeline(run.folder / "model")
 
 
 def _what_is_no_question_is_a_sentence(model):
