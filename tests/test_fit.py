@@ -63,6 +63,10 @@ def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
         "are what `cube fit` printed; `cube evaluate` measures them on other pairs.\n"
     )
     assert "report of the run" not in card  # there is none
+    sample = card.split("```python")[1].split("```")[0].replace("PATH_OF_THIS_FOLDER", str(model))
+    given = {"question_vectors": planted[0], "answer_vectors": planted[1]}
+    exec(sample, given)
+    assert given["scores"].shape == (len(planted[0]), len(planted[1]))  # pyright: ignore
 
     assert call("apply", "--model", model, "--vectors", files[1], "--out", tmp_path / "o.npy") == 0
     moved = np.load(tmp_path / "o.npy")

@@ -136,7 +136,10 @@ def export_sentence_transformers(
             encoder.save(str(folder), create_model_card=False)
         except SafetensorError as error:  # a full disk
             raise ModelError(f"{out} cannot be written: {error}.") from None
+        for weights in folder.rglob("*.safetensors"):
+            weights.chmod(0o644)  # the library lets nobody else read them
         card = export_card(out.name, saved.config["teacher"]["model"], is_stock)
         storage.write_bytes(folder / "README.md", card.encode())
-        storage.write_json(folder / MARK, {"cube_version": __version__, "model": str(model)})
+        version = "/".join(saved.folder.resolve().parts[-2:])  # a pointer will name another one day
+        storage.write_json(folder / MARK, {"cube_version": __version__, "model": version})
     return is_stock

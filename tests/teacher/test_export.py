@@ -100,6 +100,15 @@ def test_a_teacher_that_adapts_another_model_is_refused(encoder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_anybody_may_read_an_export_that_says_which_version_it_is_of(encoder, tmp_path):
+    linear_cube(encoder, tmp_path / "mine" / "v7")
+    (tmp_path / "mine" / "champion").write_text("v7\n")
+    export_sentence_transformers(tmp_path / "mine" / "champion", tmp_path / "out")
+    modes = {path.stat().st_mode & 0o044 for path in (tmp_path / "out").rglob("*.*")}
+    assert modes == {0o044}
+    assert json.loads((tmp_path / "out" / "exported_cube.json").read_text())["model"] == "mine/v7"
+
+
 def test_behind_a_link_is_where_it_goes(encoder, tmp_path):
     linear_cube(encoder, tmp_path / "model")
     places = tmp_path / "places"
