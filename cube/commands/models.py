@@ -27,13 +27,17 @@ def list_versions(
     from cube.registry.views import overview
     from cube.report.versions import print_versions
 
-    versions = overview(_registry(config, overrides))
+    registry = _registry(config, overrides)
+    versions = overview(registry)
     if as_json:
         print_json(versions)
     elif versions:
         print_versions(versions)
     else:
-        sys.stdout.write("No versions yet: a run publishes its model when it was evaluated.\n")
+        sys.stdout.write(
+            f"No versions in {registry.folder} yet: a run publishes its model when it was "
+            "evaluated. Another place is named by --config or --set home=… --set name=….\n"
+        )
 
 
 @app.command

@@ -41,7 +41,10 @@ def test_a_folder_put_there_by_hand_is_listed_and_explained(registry, call):
 
 
 def test_an_empty_registry_says_so(call, registry):
-    assert "No versions yet" in call("list", "--set", "name=other")[1]
+    assert (
+        f"No versions in {registry.folder.with_name('other')} yet"
+        in call("list", "--set", "name=other")[1]
+    )
     assert call("show", "--set", "name=other")[0] == 2
     code, _, error = call("rollback", "--why", "x", "--set", "name=other")
     assert code == 2 and "other yet: nothing to do" in error

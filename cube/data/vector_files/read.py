@@ -91,9 +91,7 @@ def check_matrix(matrix: np.ndarray, where: str) -> None:
 def _refuse(where: str, rows: np.ndarray, what: str) -> None:
     if len(rows):
         shown = rows[:_SHOWN].tolist()
-        raise DataError(
-            f"{where}: rows {shown} (first of the bad ones) {what}: zero or not finite."
-        )
+        raise DataError(f"{where}: rows {shown} (first of the bad ones) {what}.")
 
 
 def _split(path: Path) -> tuple[Path, str | None]:
