@@ -1,5 +1,12 @@
 """Cube: a small 3D lattice network trained on embedding-to-embedding maps.
 
+Where to begin as a library:
+
+cube.pipeline.TextPipeline         answers texts
+cube.model.load_model, cube.fit    move and judge vectors, train on them
+cube.export.sentence_transformers  a model of that library
+cube.config.load_config            settings; cube.steps trains on texts by them, step by step
+
 Importing this package is cheap: torch, transformers and friends load where they are used.
 """
 

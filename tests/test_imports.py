@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import cube
 
 OUTER = ("prefect", "great_expectations", "evidently")
 HEAVY = ("torch", "transformers", "sentence_transformers", "pandas")
@@ -13,6 +16,10 @@ def loaded_after(code: str) -> set[str]:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     return set(done.stdout.splitlines())
+
+
+def test_a_program_that_imports_it_is_checked_with_its_types():
+    assert Path(cube.__file__).with_name("py.typed").is_file()  # without, mypy takes all for Any
 
 
 def test_import_cube_loads_nothing_heavy():
