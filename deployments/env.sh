@@ -5,6 +5,7 @@
 # What is set already stays as it is.
 : "${PREFECT_API_URL:=http://127.0.0.1:4200/api}"
 : "${CUBE_REPORTS_URL:=http://127.0.0.1:9100}"
+: "${PREFECT_UI_API_URL:=/api}"    # where a browser found the UI, also behind a proxy
 
 # Nothing leaves this machine: no telemetry, no look-up of models on a hub.
 : "${DO_NOT_TRACK:=1}"
@@ -28,7 +29,7 @@
 : "${OMP_WAIT_POLICY:=PASSIVE}"
 : "${TOKENIZERS_PARALLELISM:=false}"
 
-export PREFECT_API_URL CUBE_REPORTS_URL
+export PREFECT_API_URL CUBE_REPORTS_URL PREFECT_UI_API_URL
 export DO_NOT_TRACK PREFECT_SERVER_ANALYTICS_ENABLED GX_ANALYTICS_ENABLED HF_HUB_OFFLINE
 export PREFECT_LOGGING_EXTRA_LOGGERS PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW
 export PREFECT_FLOWS_HEARTBEAT_FREQUENCY PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE

@@ -89,6 +89,8 @@ def check_drift(env: dict[str, str], settings: dict[str, Any]) -> None:
 
 
 def check_deployments(env: dict[str, str]) -> None:
+    ui = env["PREFECT_API_URL"].removesuffix("/api") + "/ui-settings"
+    assert httpx.get(ui, timeout=30).json()["api_url"] == "/api"  # of the address it is opened at
     found = post(env, "/deployments/filter", {})
     names = {flow_of(env, d): d for d in found}
     assert names.keys() == {
