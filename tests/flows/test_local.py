@@ -119,5 +119,5 @@ def test_a_server_that_does_not_answer_is_a_sentence(tmp_path, module, monkeypat
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
-    assert "No Prefect server answers at http://127.0.0.1:1/api" in done.stderr
+    assert "The Prefect server at http://127.0.0.1:1/api/ cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
