@@ -23,6 +23,7 @@ from cube.teacher.vectors import Vectors
 
 if TYPE_CHECKING:
     from cube.evaluation.experiment import Experiment
+    from cube.model import SavedCube
 
 FORMAT = 5  # part of every run's identity: raise it when equal settings train another cube
 
@@ -138,6 +139,14 @@ def made_of(config: Config, corpus: Corpus, vectors: Vectors) -> dict[str, Any]:
         "core": config.core.model_dump(mode="json"),
         "training": config.training.identity(),
     }
+
+
+def run_of(config: Config, champion: "SavedCube") -> Run | None:
+    """Return the run a champion was trained in, or None where it was pruned since."""
+    folder = config.home / "runs" / champion.config["trained_on"]["run"]
+    run = Run(folder)
+    whole = (folder / "run.json").is_file() and run.corpus.folder.is_dir()
+    return run if whole and run.vectors.folder.is_dir() else None
 
 
 def read_metrics(run: Run) -> list[dict[str, Any]]:

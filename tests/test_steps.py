@@ -1,6 +1,7 @@
 """The core pipeline on real text with the real MiniLM, from files to an answer."""
 
 import json
+import re
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from cube import steps
-from cube.config import dump_config
+from cube.config import SplitConfig, dump_config
 from cube.errors import ConfigError, DataError, ModelError, TeacherError
 from cube.evaluation.baselines import LABELS
 from cube.export.module import CubeModule
@@ -158,6 +159,39 @@ def test_a_saved_cube_refuses_another_teacher(small_config):
     other = small_config.teacher.model_copy(update={"query_prompt": "query: "})
     with pytest.raises(ModelError, match="another teacher"):
         saved.check_teacher(Teacher(other))
+
+
+def test_a_champion_is_compared_on_questions_it_was_not_trained_on(small_config):
+    """Splits drawn anew make new test questions of what it knows by heart: none could beat it."""
+    quick = {"extra_seeds": 0, "learning_curve": False}
+    evaluation = small_config.evaluation.model_copy(update=quick)
+    config = small_config.model_copy(update={"evaluation": evaluation})
+    champion = run_all(config)
+    Registry(config.home, config.name).force(champion.version, "Ada", "whatever the gate says")
+
+    pairs = Path(config.data.sources[0])
+    rows = [{"question": f"{word} sync?", "answer": f"Ask {word}."} for word in ("Why", "How")]
+    grown = pairs.with_name("grown.jsonl")  # a few more pairs, and the file renamed
+    grown.write_text(pairs.read_text("utf-8") + "\n" + "\n".join(map(json.dumps, rows)), "utf-8")
+    sources = [str(grown), config.data.sources[1]]
+    drawn_anew = {"splits": SplitConfig(seed=1)}
+    on_some = rf"compared with {champion.version}, on the \d+ questions it was not trained on"
+    for update, fewest, note in (
+        ({"sources": sources}, 5, f"compared with {champion.version}"),
+        (drawn_anew, 5, on_some),
+        (drawn_anew, 100, r"trained on all but \d+ of these questions and cannot be compared"),
+    ):
+        data = config.data.model_copy(update=update)
+        judging = evaluation.model_copy(update={"min_questions": fewest})
+        other = config.model_copy(update={"data": data, "evaluation": judging})
+        corpus = steps.ingest(other)
+        run = steps.start_run(other, corpus, steps.embed(other, corpus))
+        steps.train(run)
+        found = steps.evaluate(run)
+        assert found["champion"]["version"] == champion.version
+        assert re.search(note + "$", found["champion"]["note"])
+        rules = [reason["rule"] for reason in found["verdict"]["reasons"]]
+        assert ("no_worse_than_champion" in rules) == (fewest == 5)
 
 
 def test_the_bank_holds_training_answers_only(small_config):

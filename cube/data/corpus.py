@@ -74,6 +74,11 @@ class Corpus:
         return self._numbers("answer")
 
     @cached_property
+    def wordings(self) -> np.ndarray:
+        """Key of every pair's question that near-identical ones share, shape (pairs,)."""
+        return self._numbers("wording")
+
+    @cached_property
     def answer_wordings(self) -> np.ndarray:
         """Key of every pair's answer that near-identical ones share, shape (pairs,).
 
@@ -122,8 +127,7 @@ class Corpus:
 
     def splits(self, config: SplitConfig) -> np.ndarray:
         """Return the Split of every pair, shape (pairs,)."""
-        group, wording = self._numbers("group"), self._numbers("wording")
-        return assign_splits(group, wording, self.is_dialogue, config)
+        return assign_splits(self._numbers("group"), self.wordings, self.is_dialogue, config)
 
 
 def build_corpus(

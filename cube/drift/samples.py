@@ -10,7 +10,7 @@ from cube.drift.judgement import Judgement
 from cube.drift.quality import Answered, judge_quality
 from cube.model import REFERENCE_ROWS, SavedCube, load_model
 from cube.registry import Registry
-from cube.runs import Run
+from cube.runs import Run, run_of
 from cube.sampling import sampled
 from cube.teacher.encoder import Teacher
 from cube.teacher.vectors import Vectors
@@ -65,14 +65,6 @@ def reference_questions(config: Config, champion: SavedCube | None, run: Run | N
     experiment = trained.experiment
     rows = experiment.reference_rows(REFERENCE_ROWS)
     return Sample(experiment.gather(rows), trained.corpus.texts(rows))
-
-
-def run_of(config: Config, champion: SavedCube) -> Run | None:
-    """Return the run a champion was trained in, or None where it was pruned since."""
-    folder = config.home / "runs" / champion.config["trained_on"]["run"]
-    run = Run(folder)
-    whole = (folder / "run.json").is_file() and run.corpus.folder.is_dir()
-    return run if whole and run.vectors.folder.is_dir() else None
 
 
 def quality(config: Config, champion: SavedCube | None, current: Sample) -> Judgement | None:

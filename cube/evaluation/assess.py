@@ -7,6 +7,7 @@ project wants to reach.
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Int
 from safetensors.torch import load_file
 
 from cube.config import CoreConfig
@@ -15,7 +16,7 @@ from cube.evaluation.advice import recommendations
 from cube.evaluation.baselines import AnySystem, System, all_baselines, cube_system
 from cube.evaluation.confidence import NOVEL, reliability
 from cube.evaluation.dialogue import EncodeTurns, dialogue_measures
-from cube.evaluation.evaluate import Judged, judge_systems, score_systems, to_json
+from cube.evaluation.evaluate import Judged, headline_of, judge_systems, score_systems, to_json
 from cube.evaluation.examples import find_examples, similarity_histograms
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.failures import failures
@@ -30,7 +31,7 @@ from cube.lattice.core import Cube
 from cube.model import SavedCube, load_model
 from cube.ranking import normalized, search
 from cube.registry import Registry
-from cube.runs import Run
+from cube.runs import Run, run_of
 from cube.teacher.context import combine_turns
 from cube.teacher.encoder import Teacher
 from cube.training.dataset import TrainingSet
@@ -50,10 +51,10 @@ def assess(run: Run, rival: str | None, inputs: str) -> dict[str, Any]:
     config, experiment = run.config, run.experiment
     saved = load_model(run.folder / "model")
     systems = [cube_system("cube", "cube", saved.cube), *_baselines(run, saved.cube)]
-    champion, champion_note = _champion_system(run, rival)
+    champion, champion_note, known = _champion_system(run, rival)
     if champion is not None:
         systems.append(champion)
-    judged = judge_systems(experiment, systems, config.evaluation)
+    judged = judge_systems(experiment, systems, config.evaluation, {"champion": known})
     texts = _texts(run, judged)
     facts = {
         "format": FORMAT,
@@ -220,16 +221,44 @@ def _stability(run: Run, judged: Judged) -> dict[str, Any]:
     return {"seeds": len(mrr), "mrr@10": mrr, "spread": spread}
 
 
-def _champion_system(run: Run, version: str | None) -> tuple[System | None, str]:
-    registry = Registry(run.config.home, run.config.name)
+def _champion_system(
+    run: Run, version: str | None
+) -> tuple[System | None, str, Int[np.ndarray, " n"]]:
+    """Return the champion if it can be compared, how, and the test questions it has learned."""
+    registry, nothing = Registry(run.config.home, run.config.name), np.array([], np.int64)
     if version is None:
-        return None, "there was no champion yet"
+        return None, "there was no champion yet", nothing
     if version == run.version:
-        return None, "this version is the champion"
+        return None, "this version is the champion", nothing
     saved = load_model(registry.path(version))
     if saved.config["fingerprints"] != Teacher(run.config.teacher).fingerprints:
-        return None, f"champion {version} has another teacher and cannot be compared"
-    return cube_system("champion", f"champion {version}", saved.cube), f"compared with {version}"
+        return None, f"champion {version} has another teacher and cannot be compared", nothing
+    experiment, config = run.experiment, run.config.evaluation
+    test = experiment.slices[headline_of(experiment, config)]
+    known = np.unique(experiment.questions[test[_trained_on(run, saved, test)]])
+    left = len(np.unique(experiment.questions[test])) - len(known)
+    if len(known) and left < config.min_questions:
+        note = f"champion {version} was trained on all but {left} of these questions"
+        return None, f"{note} and cannot be compared", nothing
+    note = f"compared with {version}"
+    if len(known):
+        note += f", on the {left:,} questions it was not trained on"
+    return cube_system("champion", f"champion {version}", saved.cube), note, known
+
+
+def _trained_on(run: Run, saved: SavedCube, pairs: np.ndarray) -> Bool[np.ndarray, " n"]:
+    """Return of which pairs a cube has learned the question; of none where its run was pruned.
+
+    Questions move from training to test where splits are drawn anew, and a few as data changes.
+    What the run has learned as well, as turns that many dialogues share, gives nobody a lead.
+    """
+    trained = run_of(run.config, saved)
+    if trained is None:
+        return np.zeros(len(pairs), bool)
+    theirs = trained.corpus.splits(trained.config.data.splits) == Split.TRAIN
+    asked, own = run.corpus.wordings, run.experiment.splits == Split.TRAIN
+    alone = np.setdiff1d(trained.corpus.wordings[theirs], asked[own])
+    return np.isin(asked[pairs], alone)
 
 
 def _restoration(run: Run, cube: Cube) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 `to_json` gives what of it `evaluation.json` holds, `Judgement` in `cube.evaluation.schema`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,30 +49,49 @@ def score_system(experiment: Experiment, system: AnySystem, task: RetrievalTask)
 
 
 def judge_systems(
-    experiment: Experiment, systems: Sequence[AnySystem], config: EvaluationConfig
+    experiment: Experiment,
+    systems: Sequence[AnySystem],
+    config: EvaluationConfig,
+    learned: Mapping[str, np.ndarray] | None = None,
 ) -> Judged:
-    """Score every system on every slice that has questions; "cube" must be among them."""
+    """Score every system on every slice that has questions; "cube" must be among them.
+
+    Args:
+        experiment: what is asked.
+        systems: who answers.
+        config: of the bootstrap, and which slice is the headline.
+        learned: rows of headline questions that a system was trained on; its interval is over
+            the others.
+    """
+    headline = headline_of(experiment, config)
     scores: dict[str, dict[str, SliceScores]] = {}
     intervals: dict[str, dict[str, Interval]] = {}
     for name, pairs in experiment.slices.items():
         if not len(pairs):
             continue
         scores[name] = score_systems(experiment, systems, name)
-        ours = scores[name]["cube"].reciprocal_ranks
-        intervals[name] = {
-            other: paired_bootstrap(
-                ours, theirs.reciprocal_ranks, config.bootstrap_resamples, config.confidence
+        ours, asked = scores[name]["cube"].reciprocal_ranks, scores[name]["cube"].task.questions
+        known = (learned or {}) if name == headline else {}
+        intervals[name] = {}
+        for other, theirs in scores[name].items():
+            if other == "cube":
+                continue
+            new = ~np.isin(asked, known.get(other, []))
+            intervals[name][other] = paired_bootstrap(
+                ours[new],
+                theirs.reciprocal_ranks[new],
+                config.bootstrap_resamples,
+                config.confidence,
             )
-            for other, theirs in scores[name].items()
-            if other != "cube"
-        }
-    return Judged(systems, scores, intervals, _headline(scores, config))
+    return Judged(systems, scores, intervals, headline)
 
 
-def _headline(scores: dict[str, dict[str, SliceScores]], config: EvaluationConfig) -> str:
-    if config.headline in scores:
+def headline_of(experiment: Experiment, config: EvaluationConfig) -> str:
+    """Return the slice that the gate reads, of those that have questions."""
+    slices = experiment.slices.items()
+    sizes = {n: len(np.unique(experiment.questions[pairs])) for n, pairs in slices if len(pairs)}
+    if config.headline in sizes:
         return str(config.headline)
-    sizes = {name: len(by_system["cube"].ranks) for name, by_system in scores.items()}
     large = [name for name, size in sizes.items() if size >= config.min_questions]
     return large[0] if large else max(sizes, key=lambda name: sizes[name])
 

@@ -51,3 +51,23 @@ def test_a_slice_counts_questions_of_one_answer_and_how_deep_right_answers_lie(p
     curve, ranks = part["rank_curve"], judged.scores["unseen_answers"]["cube"].ranks
     assert curve["k"] == [1, 2, 5, 10, 20, 50, 100, 200, 500, 600]
     assert curve["found"]["cube"] == [(ranks <= k).mean() for k in curve["k"]]
+
+
+def test_what_a_system_has_learned_by_heart_speaks_neither_for_nor_against_it(planted_experiment):
+    experiment, config = planted_experiment, EvaluationConfig(bootstrap_resamples=100)
+    learned = experiment.questions[experiment.slices["unseen_answers"]][:20]
+    known = experiment.gather(learned)
+
+    def by_heart(questions: np.ndarray) -> np.ndarray:
+        answers = experiment.gather(learned + len(experiment.questions))
+        near = np.argmax(questions @ known.T, axis=1)
+        same = np.isclose(questions, known[near]).all(axis=1)
+        return np.where(same[:, None], answers[near], questions)
+
+    champion = System("champion", "champion", by_heart)
+    systems = [System("cube", "cube", lambda q: q), SYSTEMS[1], champion]
+    judged = judge_systems(experiment, systems, config)
+    assert judged.intervals["unseen_answers"]["champion"].worse
+    judged = judge_systems(experiment, systems, config, {"champion": learned})
+    interval = judged.intervals["unseen_answers"]["champion"]
+    assert (interval.low, interval.difference, interval.high) == (0, 0, 0)
