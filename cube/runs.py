@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cube.evaluation.experiment import Experiment
     from cube.model import SavedCube
 
-FORMAT = 5  # part of every run's identity: raise it when equal settings train another cube
+FORMAT = 6  # part of every run's identity: raise it when equal settings train another cube
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
     printed = capsys.readouterr().out
     assert "The gate says yes: on " in printed and "Promoted" not in printed
     assert sorted(path.name for path in model.iterdir()) == [
-        "README.md", "centring.safetensors", "config.json", "model.safetensors", "reference.npy",
+        "README.md", "centring.safetensors", "confidence.json", "config.json", "model.safetensors",
+        "reference.npy",
     ]  # fmt: skip
     card = (model / "README.md").read_text()
     assert card.endswith(

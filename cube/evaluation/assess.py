@@ -14,7 +14,7 @@ from cube.config import CoreConfig
 from cube.data.splits import Split
 from cube.evaluation.advice import recommendations
 from cube.evaluation.baselines import AnySystem, System, all_baselines, cube_system
-from cube.evaluation.confidence import NOVEL, reliability
+from cube.evaluation.confidence import NOVEL, ask_twice, reliability
 from cube.evaluation.dialogue import EncodeTurns, dialogue_measures
 from cube.evaluation.evaluate import Judged, headline_of, judge_systems, score_systems, to_json
 from cube.evaluation.examples import find_examples, similarity_histograms
@@ -29,7 +29,6 @@ from cube.evaluation.targets import all_targets
 from cube.evaluation.views import embedding_map, movement
 from cube.lattice.core import Cube
 from cube.model import SavedCube, load_model
-from cube.ranking import normalized, search
 from cube.registry import Registry
 from cube.runs import Run, run_of
 from cube.teacher.context import combine_turns
@@ -176,13 +175,13 @@ def _confidence(experiment: Experiment, saved: SavedCube) -> dict[str, Any] | No
     task = experiment.task_of(np.concatenate(list(experiment.slices.values())))
     questions = experiment.gather(task.questions)
     predictions = saved.cube.apply_to(questions)
-    ranking = search(predictions, experiment.bank_vectors, task, 2, normalized)
+    asked = ask_twice(predictions, experiment.bank_vectors, task)
     novelty = confidence.novelty(questions, saved.reference())
-    probability = confidence.probability(ranking.top_scores, novelty)
+    probability = confidence.probability(asked.top_scores, novelty[asked.questions])
     return {
         "fitted_on": confidence.fitted_on,
         "novel_share": float((novelty > NOVEL).mean()),
-        **reliability(probability, ranking.ranks == 1, confidence.threshold),
+        **reliability(probability, asked, confidence.threshold),
     }
 
 

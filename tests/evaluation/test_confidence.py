@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 
 from cube.config import CoreConfig
-from cube.evaluation.confidence import Confidence, distances_to, fit_confidence, reliability
+from cube.evaluation.confidence import (
+    Asked,
+    Confidence,
+    ask_twice,
+    distances_to,
+    fit_confidence,
+    reliability,
+)
 from cube.lattice.core import Cube
-from cube.ranking import normalized, search
+from cube.ranking import RetrievalTask, normalized
 from tests.evaluation.conftest import experiment_of
 
 
@@ -25,22 +32,45 @@ def test_probabilities_hold_on_the_test_part(noisy):
     assert confidence is not None
     task = noisy.task("unseen_answers")
     questions = noisy.gather(task.questions)
-    ranking = search(cube.apply_to(questions), noisy.bank_vectors, task, 2, normalized)
-    novelty = confidence.novelty(questions, reference)
-    probability = confidence.probability(ranking.top_scores, novelty)
-    right = ranking.ranks == 1
-    values = reliability(probability, right, confidence.threshold)
-    assert values["calibration_error"] < 0.08
-    assert values["brier"] < right.mean() * (1 - right.mean()) * 0.8
+    asked = ask_twice(cube.apply_to(questions), noisy.bank_vectors, task)
+    novelty = confidence.novelty(questions, reference)[asked.questions]
+    probability = confidence.probability(asked.top_scores, novelty)
+    values = reliability(probability, asked, confidence.threshold)
+    assert values["calibration_error"] < 0.05
+    share = asked.right.mean()
+    assert values["brier"] < share * (1 - share) * 0.8
     assert values["answered_accuracy"] > values["accuracy"] + 0.1
+    assert values["answered_without"] < values["answered_share"] / 2
     assert Confidence.from_json(confidence.to_json()) == confidence
+
+
+def asked_of(right: np.ndarray, missing: np.ndarray | None = None) -> Asked:
+    missing = np.zeros(len(right), bool) if missing is None else missing
+    return Asked(np.arange(len(right)), np.empty((len(right), 0)), right, missing)
+
+
+def test_a_question_is_asked_again_without_its_right_answers():
+    predictions = np.eye(3, dtype=np.float32)[[0, 1]]
+    bank = normalized(np.array([[9, 1, 1], [8, 3, 0], [1, 7, 2], [1, 1, 9], [0, 5, 5]], np.float32))
+    cosines = predictions @ bank.T
+    # The first question has two right answers, its nearest two; the second one wrong beside four.
+    task = RetrievalTask(
+        np.arange(2), np.arange(5), np.array([0, 2, 6]), np.array([0, 1, 0, 2, 3, 4])
+    )
+    asked = ask_twice(predictions, bank, task)
+    assert asked.questions.tolist() == [0, 1, 0]  # with one answer left there is no lead
+    assert asked.right.tolist() == [True, True, False]
+    assert asked.missing.tolist() == [False, False, True]
+    expected = [cosines[0, [0, 1]], cosines[1, [2, 4]], np.sort(cosines[0, [2, 3, 4]])[:0:-1]]
+    np.testing.assert_allclose(asked.top_scores, expected, atol=1e-5)
 
 
 def test_reliability_equals_a_plain_version():
     generator = np.random.default_rng(0)
     probability = generator.random(500)
     right = generator.random(500) < probability
-    values = reliability(probability, right, 0.8)
+    missing = ~right & (np.arange(500) % 2 == 0)
+    values = reliability(probability, asked_of(right, missing), 0.8)
     error = 0.0
     for i, part in enumerate(values["bins"]):
         assert (part["low"], part["high"]) == (i / 10, (i + 1) / 10)
@@ -51,13 +81,21 @@ def test_reliability_equals_a_plain_version():
         error += abs(probability[inside].sum() - right[inside].sum()) / 500
     assert values["calibration_error"] == pytest.approx(error)
     assert len(values["bins"]) == 10
-    assert values["answered_share"] == (probability >= 0.8).mean()
+    sure = probability >= 0.8
+    assert values["answered_share"] == sure[~missing].mean()
+    assert values["answered_accuracy"] == right[sure & ~missing].mean()
+    assert values["answered_without"] == sure[missing].mean()
+    assert (values["questions"], values["accuracy"]) == ((~missing).sum(), right[~missing].mean())
+    assert values["right_share"] == right.mean()
 
 
 def test_an_overconfident_probability_has_a_large_error():
     right = np.arange(100) % 2 == 0
-    assert reliability(np.full(100, 1.0), right, 0.5)["calibration_error"] == pytest.approx(0.5)
-    assert reliability(np.full(100, 0.2), right, 0.5)["answered_accuracy"] is None
+    assert reliability(np.full(100, 1.0), asked_of(right), 0.5)[
+        "calibration_error"
+    ] == pytest.approx(0.5)
+    unsure = reliability(np.full(100, 0.2), asked_of(right), 0.5)
+    assert (unsure["answered_accuracy"], unsure["answered_without"]) == (None, None)
 
 
 def test_questions_from_elsewhere_are_novel(noisy):

@@ -39,9 +39,9 @@ def full_values() -> dict[str, Any]:
             "sentence": "With twice the data expect about 0.52.",
         },
         "confidence": {
-            "fitted_on": 20, "questions": 260, "accuracy": 0.4, "calibration_error": 0.03,
-            "brier": 0.2, "threshold": 0.5, "answered_share": 0.3, "answered_accuracy": None,
-            "novel_share": 0.01,
+            "fitted_on": 20, "questions": 260, "accuracy": 0.4, "right_share": 0.2,
+            "calibration_error": 0.03, "brier": 0.15, "threshold": 0.5, "answered_share": 0.3,
+            "answered_accuracy": None, "answered_without": 0.123, "novel_share": 0.01,
             "bins": [
                 {"low": 0.0, "high": 0.5, "questions": 200, "predicted": 0.2, "right": 0.22},
                 {"low": 0.5, "high": 1.0, "questions": 0, "predicted": None, "right": None},

@@ -81,16 +81,23 @@ class ReliabilityBin(Part):
 
 
 class Confidence(Part):
-    """Calibrated on validation, measured on all test questions."""
+    """Calibrated on validation, measured on all test questions.
+
+    Each is asked of the bank, and of the bank without its right answers.
+    """
 
     fitted_on: int = Field(description="validation questions")
     questions: int = Field(description="test questions")
-    accuracy: Share = Field(description="share whose top answer is right")
+    accuracy: Share = Field(description="share whose top answer is right, of the bank")
+    right_share: Share = Field(description="the same over all that was asked")
     calibration_error: Share = Field(description="expected calibration error over the bins")
     brier: Share = Field(description="mean squared error of the probability")
     threshold: Share = Field(description="below it there is no confident answer")
     answered_share: Share = Field(description="test questions at or above the threshold")
     answered_accuracy: float | None = Field(description="of these, share with a right top answer")
+    answered_without: float | None = Field(
+        description="share at or above it where the right answers were left out; null: of none"
+    )
     bins: list[ReliabilityBin] = Field(description="reliability diagram")
     novel_share: Share = Field(description="test questions unlike 99 % of validation questions")
 
