@@ -5,6 +5,7 @@ No teacher, no texts. Equal answer rows are one answer, equal query rows are one
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from cube.data.vector_files import check_matrix, read_vectors
 from cube.data.vector_pairs import lay_out
 from cube.errors import DataError
 from cube.evaluation.baselines import (
+    AnySystem,
     all_baselines,
     cube_system,
     untrained_baselines,
@@ -28,6 +30,7 @@ from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
 from cube.evaluation.headroom import check_labels, look_ahead, refuse_shuffled
 from cube.evaluation.leaks import check_leaks, find_leaks
+from cube.evaluation.verdict import as_judged
 from cube.lattice.core import Cube
 from cube.model import REFERENCE_ROWS, SavedCube, check_replaceable, save_model
 from cube.report.card import model_card
@@ -150,7 +153,16 @@ def _judge(
         return Trainer(training, core, experiment.training_set).train()[0]
 
     systems = [cube_system("cube", "cube", cube), *all_baselines(experiment, cube, train)]
-    return to_json(judge_systems(experiment, systems, config), config)
+    return _judged(experiment, systems, config)
+
+
+def _judged(
+    experiment: Experiment, systems: Sequence[AnySystem], config: EvaluationConfig
+) -> dict[str, Any]:
+    """Judge systems where there is no registry, so nothing is promoted."""
+    values = to_json(judge_systems(experiment, systems, config), config)
+    values["verdict"]["sentence"] = as_judged(values["verdict"]["sentence"])
+    return values
 
 
 def evaluate_vectors(
@@ -186,7 +198,7 @@ def evaluate_vectors(
             *untrained_baselines(saved.centre),
             untrained_random(cube.dimension, seed=0),
         ]
-        return to_json(judge_systems(experiment, systems, config), config)
+        return _judged(experiment, systems, config)
 
 
 def apply_model(

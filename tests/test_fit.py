@@ -82,6 +82,7 @@ def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
     best = np.argmax(moved @ planted[1].T, axis=1)
     assert scores["cube"]["hit@1"] == pytest.approx((best == np.arange(len(best))).mean())
     assert scores["cube"]["mrr@10"] > scores["identity"]["mrr@10"]
+    assert values["verdict"]["sentence"].startswith("The gate says yes: ")  # to programs as well
     assert code == 0
 
 
