@@ -153,10 +153,10 @@ def _judge(
         return Trainer(training, core, experiment.training_set).train()[0]
 
     systems = [cube_system("cube", "cube", cube), *all_baselines(experiment, cube, train)]
-    return _judged(experiment, systems, config)
+    return _judge_unpromoted(experiment, systems, config)
 
 
-def _judged(
+def _judge_unpromoted(
     experiment: Experiment, systems: Sequence[AnySystem], config: EvaluationConfig
 ) -> dict[str, Any]:
     """Judge systems where there is no registry, so nothing is promoted."""
@@ -198,7 +198,7 @@ def evaluate_vectors(
             *untrained_baselines(saved.centre),
             untrained_random(cube.dimension, seed=0),
         ]
-        return _judged(experiment, systems, config)
+        return _judge_unpromoted(experiment, systems, config)
 
 
 def apply_model(
