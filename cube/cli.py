@@ -99,15 +99,11 @@ def fit(
         out: model folder to write.
         seed: of the training; overrides the config's.
     """
-    from cube.config import load_config
-    from cube.fit import fit_vectors, read_vectors
+    from cube.fit import fit_settings, fit_vectors, read_vectors
     from cube.report.terminal import print_evaluation
 
     words = [*(overrides or []), *([] if seed is None else [f"training.seed={seed}"])]
-    settings = load_config(config, words)
-    if config is None:
-        alone = settings.training.dialogue_alone()
-        settings = settings.model_copy(update={"training": alone})
+    settings = fit_settings(config, words)
     values = fit_vectors(read_vectors(queries), read_vectors(answers), out, settings)
     print_evaluation(values)
     sys.stdout.write(f"Model: {out}\n")
@@ -136,6 +132,7 @@ def apply(*, model: Path, vectors: Path, out: Path, index: Path | None = None) -
     answers = None if index is None else read_vectors(index)
     moved = apply_model(load_model(model), read_vectors(vectors), answers)
     storage.write_atomic(out, lambda file: np.save(file, moved))
+    sys.stdout.write(f"{len(moved):,} vectors of {moved.shape[1]} dimensions: {out}\n")
 
 
 @app.command

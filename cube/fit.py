@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from cube.config import Config, CoreConfig, EvaluationConfig, SplitConfig, TrainingConfig
+from cube.config import (
+    Config,
+    CoreConfig,
+    EvaluationConfig,
+    SplitConfig,
+    TrainingConfig,
+    load_config,
+)
 from cube.data.groups import join_groups
 from cube.data.splits import Split, assign_splits, slice_pairs
 from cube.data.vector_files import check_matrix, read_vectors
@@ -37,7 +44,7 @@ from cube.report.card import model_card
 from cube.training.trainer import OnEvent, Trainer
 from cube.training.trials import run_trials, with_trials
 
-__all__ = ["apply_model", "evaluate_vectors", "fit_vectors", "read_vectors"]
+__all__ = ["apply_model", "evaluate_vectors", "fit_settings", "fit_vectors", "read_vectors"]
 
 logger = logging.getLogger(__name__)
 
@@ -92,11 +99,29 @@ def _shares(num_pairs: int) -> SplitConfig:
     )
 
 
+def fit_settings(file: Path | None = None, overrides: list[str] | None = None) -> Config:
+    """Return settings for `fit_vectors`: of a YAML file, else the defaults.
+
+    Of the defaults only the dialogue stages: restoring is another goal and costs retrieval.
+
+    Args:
+        file: a config.
+        overrides: such as "training.seed=1".
+
+    Raises:
+        ConfigError: when they are no valid config.
+    """
+    config = load_config(file, overrides)
+    if file is not None:
+        return config
+    return config.model_copy(update={"training": config.training.dialogue_alone()})
+
+
 def fit_vectors(
     queries: np.ndarray,
     answers: np.ndarray,
     out: Path | str,
-    config: Config,
+    config: Config | None = None,
     on_event: OnEvent | None = None,
 ) -> dict[str, Any]:
     """Train a cube on pairs of vectors, write it to `out` and return its evaluation.
@@ -105,14 +130,14 @@ def fit_vectors(
         queries: shape (pairs, dim).
         answers: shape (pairs, dim); equal rows count as one answer.
         out: model folder to write; only a saved cube is replaced.
-        config: `core`, `training` and `evaluation` are used.
+        config: `core`, `training` and `evaluation` are used; None: `fit_settings()`.
         on_event: told of every validation.
 
     Raises:
         DataError: when the matrices do not fit each other or there are too few pairs.
         ModelError: when `out` is there and not a saved cube.
     """
-    out = Path(out).resolve()
+    out, config = Path(out).resolve(), config or fit_settings()
     check_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".cube-", dir=out.parent) as scratch:

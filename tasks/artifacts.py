@@ -4,6 +4,7 @@ Without a task run (a test, a notebook) there is nowhere to put them, and nothin
 """
 
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,10 @@ def serve_hint(home: Path) -> str:
     """Return the command that serves reports and pages, in markdown."""
     address = _reports_url()
     port = urlsplit(address).port or _PORT
+    folder = shlex.quote(str(home.resolve()))
     return (
         f"Links to pages lead to {address}, where the home folder has to be served, such as by "
-        f"`python -m http.server --bind 127.0.0.1 -d {home.resolve()} {port}`; another address "
+        f"`python -m http.server --bind 127.0.0.1 -d {folder} {port}`; another address "
         "goes into `CUBE_REPORTS_URL`."
     )
 

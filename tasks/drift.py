@@ -13,7 +13,7 @@ from cube.drift.compared import champion_of, name_of_reference, recent_data
 from cube.drift.result import not_judged, result_of
 from cube.errors import CubeError
 from cube.runs import Run
-from tasks.artifacts import publish_facts, publish_link, publish_markdown, publish_table
+from tasks.artifacts import publish_facts, publish_link, publish_table
 from tasks.common import open_run, step
 
 logger = logging.getLogger(__name__)
@@ -61,15 +61,15 @@ def _watch(config: Config, folder: Path, run: Run | None) -> dict[str, Any]:
     try:
         result = _measure(config, folder, run, known)
     except CubeError as error:  # a missing log or a damaged champion is no reason not to train
-        result = not_judged(f"Not judged: {error}")
+        result = not_judged(f"Drift is not judged: {error}")
     if result is known:
-        logger.info("drift: measured before on the same questions: %s", result["note"])
+        logger.info("Measured before on the same questions. %s", result["note"])
     else:
         storage.write_json(path, result)
         if not result["judged"]:  # what was judged another day would stand beside this note
             (folder / PAGE).unlink(missing_ok=True)
         level = logging.WARNING if result["drifted"] else logging.INFO
-        logger.log(level, "drift: %s", result["note"])
+        logger.log(level, "%s", result["note"])
     _publish(config, folder, result)
     return {key: result[key] for key in ("judged", "drifted", "note", "reference")}
 
@@ -113,8 +113,8 @@ def _measure(
     reference = part_of(known_questions, config.drift.max_rows)
     if min(counts) < config.drift.min_rows:
         result = not_judged(
-            f"Not judged: {counts[0]} recent and {counts[1]} reference questions, at least "
-            f"{config.drift.min_rows} of each are needed."
+            f"Drift is not judged: {counts[0]} recent and {counts[1]} reference questions, "
+            f"at least {config.drift.min_rows} of each are needed."
         )
     else:
         from tasks.drift_page import compare, show
@@ -147,7 +147,6 @@ def _publish(config: Config, folder: Path, result: dict[str, Any]) -> None:
     ]
     if rows:
         publish_table("drift-measures", rows, "Every measure with its threshold")
-    publish_markdown("drift-note", f"## Drift\n\n{result['note']}\n", "What drift says")
     page = folder / PAGE
     if page.is_file():
         publish_link("drift-page", page, config.home, "Drift report", "Evidently's report")

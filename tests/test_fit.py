@@ -15,7 +15,7 @@ from cube.config import load_config
 from cube.data.splits import Split
 from cube.data.vector_pairs import distinct_rows
 from cube.errors import DataError
-from cube.fit import _shares, apply_model, evaluate_vectors, fit_vectors
+from cube.fit import _shares, apply_model, evaluate_vectors, fit_settings, fit_vectors
 from cube.lattice.whitening import Spectrum, Whitening
 from cube.model import load_model
 from cube.training.trials import Trial
@@ -70,6 +70,7 @@ def test_fit_apply_evaluate(tmp_path, planted, files, capsys):
     assert given["scores"].shape == (len(planted[0]), len(planted[1]))  # pyright: ignore
 
     assert call("apply", "--model", model, "--vectors", files[1], "--out", tmp_path / "o.npy") == 0
+    assert "600 vectors of 48 dimensions" in capsys.readouterr().out
     moved = np.load(tmp_path / "o.npy")
     assert moved.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-5)
@@ -276,7 +277,7 @@ def test_what_is_moved_is_checked_and_judging_changes_nothing(planted, tmp_path)
     evaluate_vectors(saved, questions[:90], answers[:90], whitened.evaluation)
     np.testing.assert_array_equal(apply_model(saved, questions[:9]), before)
     endless = np.where(np.arange(len(questions))[:, None] == 3, np.nan, questions)
-    for bad in (questions[0], endless, np.zeros_like(questions)):
+    for bad in (questions[0], endless, np.zeros_like(questions), questions.tolist()):
         with pytest.raises(DataError, match="The vectors"):
             apply_model(saved, bad)
         with pytest.raises(DataError, match="The index"):
@@ -303,6 +304,16 @@ def test_moved_vectors_are_written_as_npy_or_not_at_all(tmp_path, files, capsys)
     assert call("apply", "--model", tmp_path, "--vectors", files[1], "--out", out) == 2
     assert "written as .npy" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_only_the_defaults_are_settled_for_retrieval(tmp_path):
+    assert [stage.mode for stage in fit_settings().training.stages] == ["dialogue"]
+    named = fit_settings(None, ["training.seed=3"]).training
+    assert (named.seed, [stage.mode for stage in named.stages]) == (3, ["dialogue"])
+    (tmp_path / "mine.yaml").write_text("training: {seed: 5}\n", "utf-8")
+    mine = fit_settings(tmp_path / "mine.yaml").training
+    assert mine.seed == 5
+    assert "autoencoder" in [stage.mode for stage in mine.stages]
 
 
 def test_what_trials_take_is_trained(planted, tmp_path, monkeypatch):

@@ -33,6 +33,11 @@ def test_help_loads_nothing_heavy():
     assert loaded_after(code).isdisjoint(OUTER + HEAVY)
 
 
+def test_the_package_is_the_command():
+    command = [sys.executable, "-m", "cube", "--version"]
+    assert subprocess.check_output(command, text=True).strip() == cube.__version__
+
+
 def test_steps_that_find_their_work_done_load_nothing_heavy():
     modules = loaded_after("import cube.steps, cube.drift.compared, cube.report.render")
     assert modules.isdisjoint(OUTER + HEAVY)

@@ -324,9 +324,9 @@ def test_reports_are_linked_where_runs_are_served(monkeypatch):
     page = home / "runs" / "demo-1" / "report" / "index.html"
     monkeypatch.delenv("CUBE_REPORTS_URL", raising=False)
     assert page_url(page, home) == "http://127.0.0.1:9100/runs/demo-1/report/index.html"
-    assert f"-d {home.resolve()} 9100`" in serve_hint(home)
+    assert "-d /data/var 9100`" in serve_hint(Path("/data/var"))
     monkeypatch.setenv("CUBE_REPORTS_URL", "http://127.0.0.1:9300")
-    assert f"-d {home.resolve()} 9300`" in serve_hint(home)
+    assert "-d '/my data/var' 9300`" in serve_hint(Path("/my data/var"))  # pasted into a shell
     monkeypatch.setenv("CUBE_REPORTS_URL", "https://reports.example/cube/")
     assert page_url(page, home) == "https://reports.example/cube/runs/demo-1/report/index.html"
 

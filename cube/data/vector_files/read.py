@@ -68,6 +68,8 @@ def check_matrix(matrix: np.ndarray, where: str) -> None:
     Raises:
         DataError: naming the first bad rows.
     """
+    if not isinstance(matrix, np.ndarray):
+        raise DataError(f"{where}: expected a numpy array, got {type(matrix).__name__}.")
     if matrix.ndim != 2 or matrix.dtype.kind != "f" or matrix.dtype.itemsize > 8:
         raise DataError(
             f"{where}: expected a float matrix (rows, dimensions), got shape {matrix.shape}, "
