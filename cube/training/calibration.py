@@ -2,8 +2,9 @@
 
 All of it is chosen on validation, one setting after the other, and only ever to something better
 than before by more than a standard error, on few questions by one and a half. Of so many candidates
-one may be that by chance; then it neither helps nor harms (docs/LOG.md), and a cube that learned
-nothing of use stays near the frozen teacher.
+one may be that by chance; then it neither helps nor harms, and a cube that learned nothing of use
+stays near the frozen teacher. On fewer than 30 questions chance may harm much, so nothing is chosen
+(docs/LOG.md).
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,7 @@ DIFFERENCES = (0.0, 0.1, 0.25, 0.5, 1.0)
 NEAR_ANSWERS = (-0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0)
 FLOORS = (None, 0.25, 0.5, 0.75)  # quantiles of how similar validation questions' nearest are
 WHITENINGS = (0.1, 0.2, 0.3, 0.4, 0.5)
+_FEWEST_QUESTIONS = 30
 _FEW_QUESTIONS = 200  # two that rank better, and none worse, are more than a standard error
 CALIBRATION_QUESTIONS = 5_000  # more than while training: seeds should come to the same choice
 _GATHERED = 8_192  # rows
@@ -82,7 +84,7 @@ def calibrate(
     answers = _Answers(cube, memory, validation)
     judge = _Judge(answers, data, validation)
     chosen = _Setting()
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MOST_ROUNDS if len(validation.task) >= _FEWEST_QUESTIONS else 0):
         before = chosen
         chosen = judge.choose(chosen, _strengths(chosen))
         if memory is not None:

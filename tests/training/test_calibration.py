@@ -58,6 +58,19 @@ def test_new_wordings_of_answers_that_were_seen_are_remembered():
     assert chosen.validation_mrr > 0.9
 
 
+@pytest.mark.parametrize(("fewest", "is_chosen"), [(TOPICS, True), (TOPICS + 1, False)])
+def test_by_too_few_questions_nothing_is_chosen(monkeypatch, fewest, is_chosen):
+    monkeypatch.setattr(calibration, "_FEWEST_QUESTIONS", fewest)
+    data, cube = data_of(np.arange(TOPICS)), cube_of(0.0)
+    assert len(data.validation) == TOPICS
+    chosen = calibrated(cube, data)
+    assert (cube.memory is not None) is is_chosen
+    assert (chosen.answers_share > 0) is is_chosen
+    if not is_chosen:
+        score = Validation(data, TrainingConfig()).score(cube)["validation_mrr"].mean()
+        assert chosen == Calibration(1.0, 0, 0.0, 0.0, 0.0, 0.0, score)
+
+
 def test_answers_without_rhyme_or_reason_are_not_remembered():
     data = data_of(np.random.default_rng(1).permutation(TOPICS), unseen=TOPICS // 2)
     seen = np.isin(data.validation.bank[data.validation.right], data.answers)
