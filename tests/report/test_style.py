@@ -7,7 +7,8 @@ import pytest
 
 import cube.report
 
-STYLE = (Path(cube.report.__file__).parent / "templates" / "style.css").read_text("utf-8")
+TEMPLATES = Path(cube.report.__file__).parent / "templates"
+STYLE = (TEMPLATES / "style.css").read_text("utf-8")
 PAIRS = [
     ("ink", "page"), ("ink", "surface"), ("ink", "raised"), ("ink", "cube-wash"),
     ("ink", "warn-wash"),
@@ -45,3 +46,13 @@ def test_text_is_readable(theme: str, text: str, ground: str) -> None:
 def test_both_themes_define_the_same_colours() -> None:
     themes = palettes()
     assert themes["light"].keys() == themes["dark"].keys()
+
+
+def test_colours_that_mean_something_stay_on_paper_and_under_forced_colours() -> None:
+    css = (TEMPLATES / "report" / "figures.css").read_text("utf-8")
+    rules = re.findall(r"^ *([^{}@\n]+) \{ ([^{}]+) \}$", css, re.MULTILINE)
+    for kept in ("forced-color-adjust: none", "print-color-adjust: exact"):
+        selectors = next(names for names, value in rules if value.startswith(kept)).split(", ")
+        assert {".swatch", ".meter", ".shares li::before"} <= set(selectors)
+    assert ".slide, .tip { display: none; }" in css.partition("@media print")[2]
+    assert ".controls" not in css.partition("@media print")[2]  # the map's key is among them
