@@ -1,6 +1,7 @@
 """Several runs on one page."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,8 @@ def test_runs_stand_side_by_side(runs: list[Run]) -> None:
     section = html[html.index("Settings that differ") :]
     assert "seed</code>" in section and "<td>7</td>" in section
     assert "<td>true</td><td>false</td>" in section
+    heard = re.findall(r'<span class="unseen">([^<]*): </span>([0-9.]+)', section)
+    assert heard == [("not met", "0.370")] * 2 + [("met", "1.45")] * 2  # beside sign and colour
 
 
 def test_too_few_questions_prove_nothing(runs: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:

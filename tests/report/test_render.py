@@ -410,6 +410,13 @@ def test_headroom_shows_no_map_where_the_teacher_is_the_best(make_run: MakeRun) 
     assert meter not in report_html(make_run(**values))
 
 
+@pytest.mark.parametrize(("share", "words"), [(0.025, "few leaks"), (0.06, "leaks")])
+def test_leaks_beyond_the_limit_are_heard(make_run: MakeRun, share: float, words: str) -> None:
+    values = full_values()
+    values["leaks"]["share"] = share  # the sign before the words and their colour are seen only
+    assert f"</span> {words}</span>" in report_html(make_run(**values))
+
+
 def test_measures_that_only_some_evaluations_have_get_a_column(make_run: MakeRun) -> None:
     slices = evaluation_values()["slices"]
     assert "nDCG@10" not in report_html(make_run())
