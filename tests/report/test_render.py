@@ -65,6 +65,12 @@ def test_terms_and_numbers_are_told_apart_where_they_first_stand(make_run: MakeR
     words = " ".join(report_html(make_run(**full_values())).split())
     assert words.index("MRR@10 is the mean of 1 divided by") < words.index("Why: the rules")
     assert "The frozen teacher is the encoder alone, without a cube." in words
+    assert "where it holds 0, there may be none." in words[: words.index("Why: the rules")]
+    plain = words.replace("\u202f", " ")
+    assert (
+        "The first answer found is right for <b>31.5 %</b> of the questions (frozen teacher: "
+        "28.0 %), one of the first ten for <b>63.0 %</b> (56.0 %)."
+    ) in plain
     # Of fewer turns than the table of the slice, so another number.
     assert "where there are more than the one that is answered, MRR@10 is <b>0.240</b>" in words
 
