@@ -5,6 +5,7 @@ Importing this module imports Evidently (seconds): do so inside a function.
 
 import json
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from cube.report.numbers import compact, count
 _EMBEDDING = "questions"
 _SHOWN_HISTORY = 200  # of the trend
 _SHUFFLES = 4  # the classifier trains on one half of the rows: average over several halvings
+# Evidently's page grows to the width of its figures and hides what a phone has no room for.
+_STYLE = ".MuiGrid-root { max-width: 100%; } .MuiPaper-root { overflow-x: auto; }"
 _SMALLEST = 0.55  # an AUC of 0.55 is an effect of 0.18 standard deviations: hardly worth retraining
 
 Rows = Float[np.ndarray, "rows dim"]
@@ -112,10 +115,9 @@ def show(
     )
     report = Report([summary, *(_metric(j, history) for j in judgements), Components()])
     snapshot = report.run(*_datasets(current.vectors, reference.vectors), timestamp=at)
-    page.parent.mkdir(parents=True, exist_ok=True)
-    temporary = page.with_name(f".{page.name}")
-    snapshot.save_html(str(temporary))
-    temporary.replace(page)
+    html = snapshot.get_html_str(as_iframe=False)
+    head = f"<head><title>Drift of {escape(config.name)}</title><style>{_STYLE}</style>"
+    storage.write_bytes(page, html.replace("<head>", head, 1).encode())
     methods = [judgement.method for judgement in judgements]
     _add_to_workspace(folder.parent / "workspace", config.name, snapshot, methods)
     with path.open("a", encoding="utf-8") as file:

@@ -246,6 +246,7 @@ def test_questions_nobody_answered_yet_can_be_watched(tiny_config, tmp_path):
     page = (Path(run["folder"]) / "drift" / "drift.html").read_text("utf-8")
     known = f"{drift['reference_rows']} known ones ({drift['reference']})"
     assert f"40 new questions (data.recent) against {known}." in page
+    assert f"<head><title>Drift of {tiny_config.name}</title>" in page
     assert "Read the new questions first" in page
     for known in drift["judgements"]:
         assert (words := sees(known["method"])) and words in page
