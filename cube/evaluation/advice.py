@@ -69,7 +69,7 @@ def _about_serving(values: dict[str, Any]) -> Iterator[str]:
     confidence = values["confidence"] if values["verdict"]["promote"] else None
     if confidence and (confidence["answered_accuracy"] or 0) > confidence["accuracy"]:
         yield (
-            f"Answer only from a probability of {confidence['threshold']:.2f}: "
+            f"Answer only from a probability of {confidence['threshold']:.0%}: "
             f"{confidence['answered_share']:.0%} of test questions are then answered and "
             f"{confidence['answered_accuracy']:.0%} of those answers are right, instead of "
             f"{confidence['accuracy']:.0%} of all."

@@ -154,8 +154,8 @@ def refuse_shuffled(verdict: dict[str, Any], labels: dict[str, Any]) -> None:
     reason = Reason(
         rule="answers_belong_to_questions",
         asks="answers that belong to their questions",
-        measured=f"contrastive accuracy {labels['training']:.2f} in training, "
-        f"{labels['learned']:.2f} after the best closed-form map, chance 0.50",
+        measured=f"contrastive accuracy {labels['training']:.0%} in training, "
+        f"{labels['learned']:.0%} after the best closed-form map, chance 50%",
         passed=not labels["suspicious"],
         refusal=refusal,
         use_instead="identity",

@@ -65,7 +65,7 @@ def test_numbers_that_call_for_nothing_give_no_advice():
         (
             "confidence",
             {"threshold": 0.5, "answered_share": 0.4, "answered_accuracy": 0.9, "accuracy": 0.6},
-            "40% of test questions are then answered and 90%",
+            "from a probability of 50%: 40% of test questions are then answered and 90%",
         ),
         ("slices.new_wordings.scores.cube", {"hub_skewness": 4.0}, "hubs"),
         ("dialogue.ablation.gain.high", 0.004, "data.context: last"),

@@ -155,7 +155,7 @@ def test_shuffled_answers_are_never_promoted(suspicious):
     assert verdict["sentence"].startswith("Not promoted: The answers" if suspicious else "Promoted")
     (reason,) = verdict["reasons"]
     assert reason["passed"] is not suspicious
-    assert "0.40 in training, 0.70 after the best closed-form map" in reason["measured"]
+    assert "40% in training, 70% after the best closed-form map" in reason["measured"]
 
 
 @pytest.mark.slow

@@ -17,10 +17,10 @@ def test_memory_and_whitening_are_told_where_they_are(whole):
     if whole:
         cube.memory = Memory(Keys(1_500, 24), Keys(9, 24), torch.zeros(1_500).int())
         cube.whitening = Whitening(24)
-    card = model_card("mine", cube, {"pairs": 7}, None)
+    card = model_card("mine", cube, {"pairs": 1156}, None)
     assert ("| memory | vectors of 1,500 training pairs" in card) is whole
     assert ("| whitening | fitted to the answers" in card) is whole
-    assert "| pairs | 7 |" in card
+    assert "| pairs | 1,156 |" in card
 
 
 @pytest.mark.parametrize("teacher", [None, "some/encoder"])

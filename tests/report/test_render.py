@@ -9,10 +9,12 @@ from xml.etree import ElementTree
 import pytest
 from pydantic import TypeAdapter
 
+from cube import storage
 from cube.drift.result import not_judged
 from cube.errors import DataError
 from cube.evaluation.schema import Evaluation
 from cube.evaluation.schema.judgement import Group, LeftOut, RankCurve
+from cube.report.page import render_page
 from cube.report.render import render_report, report_html
 from cube.runs import Run
 from tests.report.conftest import HOSTILE, evaluation_values, target
@@ -394,6 +396,12 @@ def test_counts_and_orders_are_called_what_they_are(make_run: MakeRun) -> None:
     assert "1 of 40 test pairs outside dialogues have a near copy" in html  # turns may repeat
     assert "<b>150</b> vectors stand for their questions, answers, contexts" in html
     assert "distinct texts" not in html  # a turn before and after others has several vectors
+    run = make_run()
+    run.write("run.json", {**run.facts, "cache_hits": 20, "cache_misses": 100})
+    vectors = run.vectors.manifest | {"context_vectors": 30, "fidelity": None}
+    storage.write_json(run.config.home / "vectors" / "v0" / "manifest.json", vectors)
+    told = "encoded <b>100</b> texts for this run and the cache gave <b>20</b>; <b>30</b> are made"
+    assert told in report_html(Run(run.folder))  # 150 in all
     assert "whose reciprocal rank (1 divided by the rank" in html  # 1 to 2 is more than 9 to 60
     assert "nor pairs that are kept to be looked up (kNN, the cube's memory)" in html
 
@@ -421,6 +429,32 @@ def test_leaks_beyond_the_limit_are_heard(make_run: MakeRun, share: float, words
     values = full_values()
     values["leaks"]["share"] = share  # the sign before the words and their colour are seen only
     assert f"</span> {words}</span>" in report_html(make_run(**values))
+
+
+def test_what_was_observed_is_written_as_all_numbers(make_run: MakeRun) -> None:
+    known = {"type": "expect_table_row_count_to_be_between", "column": None, "kwargs": {},
+             "severity": "warning", "description": "Enough pairs.", "success": False,
+             "unexpected_count": 1234, "examples": []}  # fmt: skip
+    suite = {
+        "suite": "pairs",
+        "success": True,
+        "rows": 2030,
+        "expectations": [{**known, "observed": value} for value in (2030, 0.123456, "some text")],
+    }
+    run = make_run()
+    run.write("validation/pairs.json", suite)
+    own = render_page("validation.html", run="r", results=[{**suite, "data_docs": None}])
+    for html in (report_html(run), own):
+        for words in (">2\u202f030", ">0.1235", ">some text", "1\u202f234"):
+            assert words in html
+        assert "1234<" not in html and ">1234" not in html
+
+
+def test_the_spread_is_written_as_its_target_is(make_run: MakeRun) -> None:
+    stability = {"seeds": 2, "mrr@10": [0.4, 0.402374], "spread": 0.002374}
+    targets = [target("Spread over seeds", 0.002374, 0.02, unit="MRR@10")]
+    html = report_html(make_run(stability=stability, targets=targets))
+    assert html.count("<b>0.00237") == 2
 
 
 def test_measures_that_only_some_evaluations_have_get_a_column(make_run: MakeRun) -> None:

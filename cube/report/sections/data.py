@@ -128,14 +128,14 @@ def _expectation(value: dict[str, Any]) -> dict[str, Any]:
     }
     kind = value["type"].removeprefix("expect_").replace("_", " ")
     limits = ", ".join(f"{key} {_short(v)}" for key, v in kwargs.items())
-    description = value.get("description")
+    description, observed = value.get("description"), value.get("observed")
     return {
         "what": description or kind,
         "column": value.get("column"),
         "details": f"{kind} {limits}".rstrip() if description else limits,
         "severity": value.get("severity", "critical"),
         "success": value["success"],
-        "observed": None if value.get("observed") is None else _short(value["observed"]),
+        "observed": observed if isinstance(observed, int | float | None) else _short(observed),
         "unexpected_count": value.get("unexpected_count"),
         "examples": [_short(e) for e in (value.get("examples") or [])[:_MOST_EXAMPLES]],
     }
