@@ -12,6 +12,7 @@ from cube.config import Config
 from cube.drift.compared import champion_of, name_of_reference, recent_data
 from cube.drift.result import not_judged, result_of
 from cube.errors import CubeError
+from cube.report.numbers import compact
 from cube.runs import Run
 from tasks.artifacts import publish_facts, publish_link, publish_table
 from tasks.common import open_run, step
@@ -139,8 +140,8 @@ def _publish(config: Config, folder: Path, result: dict[str, Any]) -> None:
     rows = [
         {
             "measure": j["method"],
-            "score": f"{j['score']:.4g}",
-            "threshold": f"{j['threshold']:.4g}",
+            "score": compact(j["score"]),
+            "threshold": compact(j["threshold"]),
             "drift": "YES" if j["drifted"] else "no",
         }
         for j in result["judgements"]

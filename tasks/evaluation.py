@@ -6,6 +6,7 @@ from cube import steps
 from cube.config import Config
 from cube.evaluation.verdict import as_judged
 from cube.registry import Registry
+from cube.report.sections.targets import targets_section
 from tasks.artifacts import publish_facts, publish_markdown, publish_table, serve_hint
 from tasks.common import alone_in, open_run, step
 from tasks.memory import with_less_memory
@@ -112,20 +113,20 @@ def _interval(values: dict[str, float]) -> str:
 
 
 def _targets(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return one row a target, its numbers as the report writes them."""
     words = {True: "yes", False: "NO", None: "not measured"}
     return [
         {
-            "target": target["name"],
-            "limit": f"{'>' if target['direction'] == 'above' else '<'} {target['limit']:g}"
-            f"{target['unit']}",
-            "value": "" if target["value"] is None else f"{target['value']:.4g}{target['unit']}",
-            "met": words[target["met"]],
-            "trivial predictor": ""
-            if target["trivial"] is None
-            else f"{target['trivial']:.4g} ({target['trivial_name']})",
-            "note": target["note"],
+            "target": row["name"],
+            "limit": row["target"],
+            "value": row["value"],
+            "met": words[row["met"]],
+            "trivial predictor": f"{row['trivial']} ({row['trivial_name']})"
+            if row["trivial"]
+            else "",
+            "note": row["note"],
         }
-        for target in values["targets"]
+        for row in targets_section(values["targets"])["rows"]
     ]
 
 

@@ -73,7 +73,7 @@ def all_targets(values: dict[str, Any]) -> list[Target]:
             trivial=scores["mean_answer"]["cosine"], trivial_name="the mean answer",
             ceiling=best_cosine, ceiling_name=best_by_cosine,
             note=f"raw cosine of prediction and answer; the frozen teacher's own questions and "
-            f"answers have {identity['cosine']:.2f}",
+            f"answers have {identity['cosine']:.3f}",
         ),
         Target(
             "Semantic relevance", cube["centred_cosine"], 0.85, "above",
@@ -111,7 +111,7 @@ def all_targets(values: dict[str, Any]) -> list[Target]:
 
 
 def _beside_random(cosine: float | None) -> str:
-    return "centred cosine" + ("" if cosine is None else f"; a random answer has {cosine:.2f}")
+    return "centred cosine" + ("" if cosine is None else f"; a random answer has {cosine:.3f}")
 
 
 def _best(values: dict[str, Any], measure: str) -> tuple[float, str]:

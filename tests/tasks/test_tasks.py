@@ -32,7 +32,7 @@ from tasks.training import start_run
 from tasks.validation import validate_embeddings, validate_pairs, validate_records
 from tests.conftest import write_jsonl
 from tests.registry.conftest import judgement, make_model
-from tests.report.conftest import evaluation_values
+from tests.report.conftest import evaluation_values, target
 
 
 def prepare(config: Config) -> dict[str, str]:
@@ -186,6 +186,14 @@ def test_the_page_of_an_earlier_judgement_does_not_outlive_it(tiny_config, tmp_p
     now = changed(parse_config(yaml.safe_load(run["config"])), data={**data, "recent": recent})
     assert not watch_drift.fn({**run, "config": dump_config(now)})["judged"]
     assert not page.exists()
+
+
+def test_targets_are_written_in_the_ui_as_in_the_report():
+    known = [target("Time of an epoch", 0.108349, 300.0, unit="s", direction="below", met=True),
+             target("Spread over seeds", None, 0.02, unit=" MRR@10")]  # fmt: skip
+    epoch, spread = evaluation._targets({"targets": known})
+    assert (epoch["value"], epoch["limit"]) == ("0.108\u202fs", "< 300\u202fs")
+    assert (spread["value"], spread["met"]) == ("not measured", "not measured")
 
 
 def test_what_the_gate_refuses_is_promoted_only_against_it(tiny_config, tmp_path):

@@ -7,7 +7,7 @@ from cube.report.numbers import compact, count, duration, with_unit
 
 _RESTORED = {
     "corrupted": "corrupted input, nothing done",
-    "wiener": "linear map (Wiener filter)",
+    "wiener": "linear restorer (Wiener filter)",
     "autoencoder": "cube at the end of its autoencoder stage",
     "final": "final cube",
 }
