@@ -100,10 +100,14 @@ def day(timestamp: str) -> str:
 
 
 def shorten(text: str, most_characters: int = _MOST_CHARACTERS) -> str:
-    """Cut a text from data to a readable length: a report is no place for a page-long answer."""
+    """Cut a text from data to a readable length: a report is no place for a page-long answer.
+
+    The middle goes: of the turns of a dialogue, a line each, the last is the one to answer.
+    """
     if len(text) <= most_characters:
         return text
-    return text[:most_characters].rsplit(maxsplit=1)[0] + " …"
+    half = most_characters // 2
+    return f"{text[:half].rsplit(maxsplit=1)[0]} … {text[-half:].split(maxsplit=1)[-1]}"
 
 
 FILTERS = {

@@ -42,6 +42,14 @@ def test_sentences_have_their_numbers_written_like_tables() -> None:
     assert numbers.typeset(names) == names
 
 
+def test_long_texts_keep_their_end_the_turn_to_answer() -> None:
+    turns = "\n".join(["It is about my phone."] * 20 + ["How do I print from it?"])
+    short = numbers.shorten(turns, 60)
+    assert short == "It is about my phone.\nIt is … How do I print from it?"
+    assert numbers.shorten(short, 60) == short
+    assert len(numbers.shorten("x" * 400, 60)) == 63  # one word
+
+
 def test_durations_and_days() -> None:
     assert numbers.duration(11.02) == f"11.0{THIN}s"
     assert numbers.duration(83) == f"1{THIN}min 23{THIN}s"

@@ -429,6 +429,10 @@ def test_leaks_beyond_the_limit_are_heard(make_run: MakeRun, share: float, words
     values = full_values()
     values["leaks"]["share"] = share  # the sign before the words and their colour are seen only
     assert f"</span> {words}</span>" in report_html(make_run(**values))
+    values["leaks"] |= {"checked": 0, "leaked": 0, "share": 0.0}
+    html = report_html(make_run(**values))
+    assert "Not looked for: all test pairs are turns of dialogues." in html
+    assert "0 of 0" not in html
 
 
 def test_what_was_observed_is_written_as_all_numbers(make_run: MakeRun) -> None:
