@@ -83,7 +83,11 @@ def run_trials(
     measure = "MRR@10" if training.answers else "restored cosine"
     trials: list[Trial] = []
     candidates = _candidates(core, training, data)
-    scores = _scores(*with_trials(core, training, trials), data, folder) if candidates else None
+    if not candidates:
+        return []
+    settings = " and ".join(dict.fromkeys(candidate.setting for candidate in candidates))
+    logger.info("%d trainings to decide on %s come first", len(candidates) + 1, settings)
+    scores = _scores(*with_trials(core, training, trials), data, folder)
     for candidate in candidates:
         setting, value = candidate.setting, candidate.value
         wanted = Trial(setting, value, 0.0, 0.0, taken=True)

@@ -63,8 +63,11 @@ def test_a_hub_is_taken_where_the_map_bends(training):
     assert (core, chosen, trials) == settled(CoreConfig(), training, data_of(bent=True))
 
 
-def test_a_hub_is_left_out_where_answers_are_near(training):
-    core, _, trials = settled(CoreConfig(), training, data_of(bent=False))
+def test_a_hub_is_left_out_where_answers_are_near(training, caplog):
+    with caplog.at_level("INFO"):
+        core, _, trials = settled(CoreConfig(), training, data_of(bent=False))
+    decided = "4 trainings to decide on training.hard_negatives and core.hub come first"
+    assert caplog.messages[0] == decided
     assert core.hub == 0
     assert not trials["core.hub", SMALL].taken
     assert not trials["core.hub", LARGE].taken
