@@ -30,7 +30,7 @@ demo: $(READY)  ## The whole nightly flow on the shipped data: table at the end,
 	$(BIN)/python -m flows.train_cube deployments/configs/demo.yaml
 
 test: $(READY)  ## The tests, in a few minutes
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n logical --maxprocesses 4 --dist loadfile
 
 test-all: $(READY)  ## All tests, with real servers and kills
 	$(BIN)/pytest
