@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from cube import __version__
 from cube.commands import cache, data, models, report, train
-from cube.commands.options import AsJson, ConfigFile, Overrides, print_json
+from cube.commands.options import AsJson, ConfigFile, Overrides, print_any_text, print_json
 from cube.errors import ConfigError, CubeError, DataError, GateError
 
 BAD_INPUT = 2
@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    print_any_text()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("cube").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, _leave)  # a training handles it in its own way

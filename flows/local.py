@@ -81,11 +81,12 @@ def prepare_environment(home: Path) -> None:
 def _run(flow: str, parameters: dict[str, Any]) -> int:
     from prefect.exceptions import ParameterTypeError
 
-    from cube.commands.options import print_json
+    from cube.commands.options import print_any_text, print_json
     from cube.report.terminal import print_summary
     from cube.runs import Run
     from flows.server import require_server
 
+    print_any_text()
     if "PREFECT_API_URL" in os.environ:
         require_server()
     function = getattr(importlib.import_module(f"flows.{flow}"), flow)

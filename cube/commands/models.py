@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from cube.commands.options import AsJson, ConfigFile, Overrides, print_json
+from cube.errors import ConfigError
 
 if TYPE_CHECKING:
     from cube.registry import Registry
@@ -97,7 +98,7 @@ def rollback(
 ) -> None:
     """Let the version serve again that the champion took over from."""
     registry = _registry(config, overrides)
-    sys.stdout.write(f"Champion: {registry.rollback(by or getpass.getuser(), why)}\n")
+    sys.stdout.write(f"Champion: {registry.rollback(by or _login(), why)}\n")
 
 
 @app.command
@@ -125,6 +126,13 @@ def diff(
         print_json(values)
     else:
         print_difference(values)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container that runs under a number nobody has
+        raise ConfigError("The user you are has no name here: say who with --by.") from None
 
 
 def _registry(config: Path | None, overrides: list[str] | None) -> "Registry":

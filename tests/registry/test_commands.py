@@ -1,6 +1,9 @@
 """`cube models` on a registry: what it prints, what it changes, and its exit codes."""
 
+import io
 import json
+import os
+import sys
 
 import pytest
 
@@ -86,3 +89,26 @@ def test_what_no_command_takes_is_refused_with_how_to_say_it(call):
     code, out, error = call("list", "nightly.yaml")
     assert (code, out) == (2, "")
     assert error.startswith("cube: Not expected: nightly.yaml. A file of settings is named by --c")
+
+
+def test_an_output_that_lacks_letters_gets_them_as_escapes(registry, call, monkeypatch):
+    registry.force("v1", "Zoë Ж", "why – because")
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="iso-8859-1"))
+    assert call("show") == (0, "", "")
+    assert call("show", "--json")[0] == 0
+    sys.stdout.flush()
+    words, brace, values = sys.stdout.buffer.getvalue().decode("iso-8859-1").partition("\n{")
+    assert "FORCED by Zoë \\u0416" in words
+    assert json.loads(brace + values)["history"][-1]["by"] == "Zoë Ж"
+
+
+def test_a_user_without_a_name_is_asked_for_one(registry, call, monkeypatch):
+    registry.force("v1", "Ada", "first")
+    registry.force("v2", "Ada", "second")
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    code, _, error = call("rollback", "--why", "worse")
+    assert (code, registry.champion()) == (2, "v2")
+    assert "say who with --by" in error
+    assert call("rollback", "--why", "worse", "--by", "Ada")[0] == 0
