@@ -260,6 +260,11 @@ class TrainingConfig(Section):
         return self.model_copy(update={k: value for k, value in own.items() if value is not None})
 
     @property
+    def corruption(self) -> tuple[float, float]:
+        """What is done to vectors that are to be restored, as `objectives.corrupt` takes it."""
+        return self.noise, self.dropped_dimensions
+
+    @property
     def selection_metric(self) -> Metric:
         """The metric that chooses the weights that are kept."""
         if self.metric is not None:

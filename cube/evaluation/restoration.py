@@ -32,9 +32,8 @@ def restoration(
     rows = sampled(np.unique(experiment.questions[pairs]), _MAX_ROWS)
     clean = experiment.gather(rows)
     generator = torch.Generator().manual_seed(config.seed)
-    noise = (config.noise, config.dropped_dimensions)
-    corrupted = corrupt(torch.from_numpy(clean), *noise, generator).numpy()
-    linear = corrupted @ _best_linear_map(experiment, noise, config.seed)
+    corrupted = corrupt(torch.from_numpy(clean), *config.corruption, generator).numpy()
+    linear = corrupted @ _best_linear_map(experiment, config)
     outputs = {"corrupted": corrupted, "wiener": linear}
     outputs |= {name: cube.restore(corrupted) for name, cube in cubes.items()}
     return {name: _closeness(output, clean) for name, output in outputs.items()}
@@ -52,7 +51,7 @@ def _closeness(output: np.ndarray, clean: np.ndarray) -> dict[str, float | None]
     }
 
 
-def _best_linear_map(experiment: Experiment, noise: tuple[float, float], seed: int) -> np.ndarray:
+def _best_linear_map(experiment: Experiment, config: TrainingConfig) -> np.ndarray:
     """Return the matrix that restores corrupted training texts in least squares.
 
     It is the Wiener filter of this noise, held to the identity as strongly as is best for the
@@ -60,13 +59,13 @@ def _best_linear_map(experiment: Experiment, noise: tuple[float, float], seed: i
     more to tell signal from noise.
     """
     data = experiment.training_set
-    generator = torch.Generator().manual_seed(seed + 1)
+    generator = torch.Generator().manual_seed(config.seed + 1)
 
     def corrupted(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         clean = normalized(data.gather(rows))
-        return corrupt(torch.from_numpy(clean), *noise, generator).numpy(), clean
+        return corrupt(torch.from_numpy(clean), *config.corruption, generator).numpy(), clean
 
-    rows = sampled(data.texts, _MAX_TRAINING_ROWS, seed)
+    rows = sampled(data.texts, _MAX_TRAINING_ROWS, config.seed)
     identity = np.eye(data.dimension)
     gram, cross = np.zeros_like(identity), np.zeros_like(identity)
     for block in np.array_split(rows, 1 + len(rows) // _MAX_ROWS):

@@ -170,5 +170,5 @@ class Batches:
         generator = torch.Generator(self._device)
         generator.manual_seed(stream_seed(seed, _NOISE, plan.step))
         config = self._config.in_stage(self._config.stages[plan.stage])
-        corrupted = corrupt(clean, config.noise, config.dropped_dimensions, generator)
+        corrupted = corrupt(clean, *config.corruption, generator)
         return TextBatch(corrupted[own], clean[own]), len(positions)

@@ -59,8 +59,8 @@ class Validation:
         """Texts as they are and corrupted, the same at every validation."""
         clean = self._data.gather(self._data.validation_texts[:MAX_QUESTIONS])
         generator = torch.Generator().manual_seed(stream_seed(self._config.seed, _NOISE, 0))
-        noise = (self._config.noise, self._config.dropped_dimensions)
-        return clean, corrupt(torch.from_numpy(clean), *noise, generator).numpy()
+        corrupted = corrupt(torch.from_numpy(clean), *self._config.corruption, generator)
+        return clean, corrupted.numpy()
 
 
 def standard_error(values: Float[np.ndarray, " n"]) -> float:
