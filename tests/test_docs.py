@@ -1,12 +1,16 @@
 """What the pages say of each other."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from cube.config import CoreConfig
+from cube.config import CoreConfig, DataConfig
 from cube.config.curriculum import PRESETS
+from cube.data.readers import read_rows
+from cube.data.sources import FORMATS, SourceFile
+from cube.errors import DataError
 from cube.lattice.rules import RULES
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +32,16 @@ def test_every_decision_is_in_the_index():
 def test_the_guide_names_every_rule_and_curriculum():
     guide = (ROOT / "docs" / "guide" / "training.md").read_text("utf-8")
     assert [name for name in (*RULES, *PRESETS) if f"`{name}`" not in guide] == []
+
+
+def test_every_suffix_has_a_reader_a_name_and_a_place_in_the_guide(tmp_path):
+    guide = (ROOT / "docs" / "guide" / "data.md").read_text("utf-8")
+    for suffix, kind in FORMATS.items():
+        assert f"`{suffix}`" in guide
+        path = tmp_path / f"empty{suffix}"
+        path.touch()
+        with suppress(DataError):  # of an empty file; a format without a reader is another error
+            assert list(read_rows(SourceFile(path, path.name, kind), DataConfig(format=kind))) == []
 
 
 def test_the_log_names_the_defaults_of_now():

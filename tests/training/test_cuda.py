@@ -12,6 +12,7 @@ from cube.errors import TrainingInterruptedError
 from cube.fit import fit_vectors
 from cube.gathering import Gatherer
 from cube.lattice.core import Cube
+from cube.lattice.rules import RULES
 from cube.model import load_model
 from cube.ranking import RetrievalTask, search
 from cube.teacher.encoder import Teacher
@@ -50,7 +51,7 @@ def test_it_learns_what_the_cpu_learns(data, precision):
     assert result.best_validation_mrr == pytest.approx(expected.best_validation_mrr, abs=gain / 10)
 
 
-@pytest.mark.parametrize("rule", ["planes", "cells", "axes", "dense", "low_rank"])
+@pytest.mark.parametrize("rule", sorted(RULES))
 def test_every_rule_computes_what_it_does_on_the_cpu(rule):
     cube = Cube(48, CoreConfig(rule=rule))
     generator = torch.Generator().manual_seed(0)
