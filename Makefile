@@ -14,7 +14,7 @@ READY := .venv/.installed
 .PHONY: help install demo test test-all check format lock peers clean bench-data bench-drift bench-evaluation bench-memory bench-optim bench-orchestration bench-quality bench-ablation bench-resume bench-speed drills
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-23s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY)  ## Create .venv from requirements.lock (nothing to do the second time)
 
