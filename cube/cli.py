@@ -5,7 +5,6 @@ was told to stop and goes on when the command is given again, 130 or 143 stopped
 """
 
 import logging
-import os
 import signal
 import sys
 import traceback
@@ -16,7 +15,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from cube import __version__
 from cube.commands import cache, data, models, report, train
-from cube.commands.options import AsJson, ConfigFile, Overrides, print_any_text, print_json
+from cube.commands.options import AsJson, ConfigFile, Overrides, print_json, printing
 from cube.errors import ConfigError, CubeError, DataError, GateError
 
 BAD_INPUT = 2
@@ -35,12 +34,13 @@ def main(arguments: list[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    print_any_text()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("cube").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, _leave)  # a training handles it in its own way
+    code = 0
     try:
-        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        with printing():
+            code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except UnusedCliTokensError as error:
         surplus = ConfigError(
             f"Not expected: {' '.join(error.unused_tokens or [])}. A file of settings is named by "
@@ -49,9 +49,6 @@ def main(arguments: list[str] | None = None) -> None:
         code = _fail(surplus, debug)
     except (CycloptsError, CubeError) as error:
         code = _fail(error, debug)
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except OSError as error:  # a full disk, a read-only folder: the person's machine, not a bug
         code = _fail(error, debug)
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cube.commands.options import print_json, printing
 from cube.config import load_config
 from cube.errors import ConfigError, CubeError
 
@@ -47,12 +48,14 @@ def main(parser: argparse.ArgumentParser) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         prepare_environment(load_config(config, overrides).home)
-        return _run(flow, {"config_file": str(config), "overrides": overrides, **options})
+        with printing():
+            _run(flow, {"config_file": str(config), "overrides": overrides, **options})
     except (CubeError, OSError) as error:
         sys.stderr.write(f"{flow}: {error}\n")
         return getattr(error, "exit_code", BAD_INPUT)
     except KeyboardInterrupt:
         return 130
+    return 0
 
 
 def prepare_environment(home: Path) -> None:
@@ -78,15 +81,13 @@ def prepare_environment(home: Path) -> None:
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
 
 
-def _run(flow: str, parameters: dict[str, Any]) -> int:
+def _run(flow: str, parameters: dict[str, Any]) -> None:
     from prefect.exceptions import ParameterTypeError
 
-    from cube.commands.options import print_any_text, print_json
     from cube.report.terminal import print_summary
     from cube.runs import Run
     from flows.server import require_server
 
-    print_any_text()
     if "PREFECT_API_URL" in os.environ:
         require_server()
     function = getattr(importlib.import_module(f"flows.{flow}"), flow)
@@ -100,7 +101,6 @@ def _run(flow: str, parameters: dict[str, Any]) -> int:
         print_summary(Run(Path(result["run"])))
     else:
         print_json(result)
-    return 0
 
 
 def _worth_showing(record: logging.LogRecord) -> bool:

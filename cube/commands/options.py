@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +19,24 @@ ConfigFile = Annotated[Path | None, Parameter(help="YAML file; without it, the d
 AsJson = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 
 
-def print_any_text() -> None:
-    """From now on, write as an escape what the encoding of the output lacks, instead of failing."""
+@contextmanager
+def printing() -> Iterator[None]:
+    """Print within the block to whatever the output is.
+
+    Letters its encoding lacks are written as escapes; a reader who has seen enough ends the block
+    and is no error; a full disk is told here, and not by Python at its very end.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        with suppress(BrokenPipeError):
+            yield
+            sys.stdout.flush()
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:  # nobody takes what is left
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: Any) -> None:

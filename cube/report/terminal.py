@@ -54,10 +54,16 @@ def print_evaluation(evaluation: dict[str, Any], promoted: bool = False) -> None
         out.print(f"Warning: {warning}", style="yellow")
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command: an exit code of 1, as Rich leaves with, is a gate's."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Return a console that is wide enough for the tables where the output is a file or a pipe."""
-    wide = Console(soft_wrap=True)
-    return wide if wide.is_terminal else Console(soft_wrap=True, width=130)
+    wide = _Console(soft_wrap=True)
+    return wide if wide.is_terminal else _Console(soft_wrap=True, width=130)
 
 
 def _table(evaluation: dict[str, Any], name: str, is_headline: bool) -> Table:

@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +114,16 @@ def test_a_user_without_a_name_is_asked_for_one(registry, call, monkeypatch):
     assert (code, registry.champion()) == (2, "v2")
     assert "say who with --by" in error
     assert call("rollback", "--why", "worse", "--by", "Ada")[0] == 0
+
+
+@pytest.mark.parametrize("words", [("models", "list"), ("models", "list", "--json")])
+def test_what_takes_the_output_no_more_is_no_bug_and_no_verdict(registry, words, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    command = [sys.executable, "-m", "cube.cli", *words]
+    command += ["--set", f"home={registry.home}", "--set", "name=m"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed, Path("/dev/full").open("wb") as full:
+        for output, code, error in (closed, 0, b""), (full, 2, b"No space left on device\n"):
+            done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
+            assert (done.returncode, done.stderr.rpartition(b"] ")[2]) == (code, error)
