@@ -12,6 +12,10 @@ Importing this package is cheap: torch, transformers and friends load where they
 
 import logging
 import os
+import sys
+
+if sys.platform == "win32":
+    raise ImportError("Cube locks files as POSIX does: on Windows install it inside WSL.")
 
 # Threads that wait for each other by spinning make a step three times slower wherever another
 # program runs on the same cores, and cost nothing to put to sleep. Read when torch is loaded.

@@ -22,6 +22,14 @@ def test_a_program_that_imports_it_is_checked_with_its_types():
     assert Path(cube.__file__).with_name("py.typed").is_file()  # without, mypy takes all for Any
 
 
+def test_windows_is_told_where_it_runs():
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.platform = 'win32'; import cube.config"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr.endswith("on Windows install it inside WSL.\n")
+
+
 def test_import_cube_loads_nothing_heavy():
     assert loaded_after("import cube").isdisjoint(OUTER + HEAVY)
 
