@@ -22,6 +22,9 @@ def locked(path: Path) -> Iterator[IO[bytes]]:
             except BlockingIOError:
                 logger.info("waiting until another process lets go of %s", path)
                 fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:  # Lustre mounted without flock, some network file systems
+                why = f"{error.strerror}; this needs a file system with locks"
+                raise OSError(error.errno, why, str(path.parent)) from None
             if not _is_at(file, path):  # removed by the one that held it while this one waited
                 continue
             try:

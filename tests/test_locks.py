@@ -1,10 +1,13 @@
 """Locks between processes."""
 
+import errno
 import logging
 from logging.handlers import QueueHandler
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
+
+import pytest
 
 from cube.locks import locked
 
@@ -20,6 +23,18 @@ def test_whoever_waits_says_for_what(tmp_path, caplog, monkeypatch):
         assert str(tmp_path / ".lock") in told.get(timeout=10).getMessage()
     other.join(10)
     assert not other.is_alive() and told.empty()
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    with (
+        pytest.raises(OSError, match=f"with locks: '{tmp_path}'"),
+        locked(tmp_path / ".lock"),
+    ):
+        pass
 
 
 def _enter(path: Path) -> None:
