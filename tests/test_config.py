@@ -52,10 +52,12 @@ def test_errors_name_the_place_the_value_and_what_is_allowed(values, words):
 def test_overrides_are_yaml_and_reach_into_lists():
     config = load_config(None, ["training.seed=3", "training.stages.0.max_steps=5", "name=abc"])
     assert (config.training.seed, config.training.stages[0].max_steps, config.name) == (3, 5, "abc")
+    assert load_config(None, ["home='/tmp/a #b'"]).home == Path("/tmp/a #b")
 
 
 @pytest.mark.parametrize(
-    "override", ["seed", "=1", "a..b=1", "name.x=1", "training.stages.9.name=x"]
+    "override",
+    ["seed", "=1", "a..b=1", "name.x=1", "training.stages.9.name=x", "home=/tmp/a #b"],
 )
 def test_bad_overrides_are_errors(override):
     with pytest.raises(ConfigError):

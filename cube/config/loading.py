@@ -76,6 +76,10 @@ def _apply_override(values: Any, override: str) -> None:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise ConfigError(f"--set {override!r}: the value is not valid YAML.") from None
+    if "#" in text and "#" not in str(value):
+        raise ConfigError(
+            f"--set {override!r}: a # begins a comment in YAML: put the value in quotes."
+        )
     for i, name in enumerate(keys):
         key: Any = name
         if isinstance(values, list):
