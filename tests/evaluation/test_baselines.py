@@ -3,6 +3,7 @@
 import itertools
 import re
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from sklearn.linear_model import Ridge
 from cube.config import CoreConfig, EvaluationConfig, StageConfig, TrainingConfig
 from cube.evaluation.baselines import LABELS, all_baselines, closed_form_baselines, cube_system
 from cube.evaluation.baselines.bm25 import LENGTH_WEIGHTS, SATURATIONS, words_of
-from cube.evaluation.baselines.linear import STRENGTHS
+from cube.evaluation.baselines.linear import STRENGTHS, linear_baselines
 from cube.evaluation.baselines.neighbours import COUNTS, TEMPERATURES
 from cube.evaluation.baselines.trained import RIVAL_RULES, rival_core
+from cube.evaluation.baselines.tuning import Tuning
 from cube.evaluation.evaluate import judge_systems, to_json
 from cube.evaluation.experiment import Experiment
 from cube.lattice.core import Cube
@@ -73,6 +75,13 @@ def test_residual_ridge_regresses_the_residual(experiment):
             candidates.append(ridge.predict(questions) + questions)
     found = find(experiment, "residual_ridge").predict(questions)
     assert min(np.abs(found - candidate).max() for candidate in candidates) < 1e-4
+
+
+def test_where_no_question_tells_a_difference_the_penalty_is_strong(experiment):
+    alike = Mock(spec=Tuning, mrr=lambda *_: 0.5, questions=experiment.vectors[:1])
+    ridge = next(s for s in linear_baselines(experiment, alike) if s.name == "residual_ridge")
+    questions = experiment.vectors[500:600]
+    assert np.abs(ridge.predict(questions) - questions).max() < 0.01
 
 
 def test_strong_penalties_towards_the_identity_are_the_identity(experiment):

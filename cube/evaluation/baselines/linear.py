@@ -13,8 +13,8 @@ from cube.evaluation.baselines.tuning import Tuning
 from cube.evaluation.experiment import Experiment
 
 # Half decades, relative to the mean eigenvalue of the questions' covariance, so that one grid suits
-# every teacher.
-STRENGTHS = tuple(float(10 ** (i / 2)) for i in range(-4, 7))
+# every teacher. The strongest first: it is taken where few questions tell no difference.
+STRENGTHS = tuple(float(10 ** (i / 2)) for i in range(6, -5, -1))
 
 _BLOCK_PAIRS = 16_384
 
