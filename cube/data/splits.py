@@ -107,13 +107,8 @@ def _anchored(
     Those are turns of dialogues, questions that a dialogue also asks, and in every group the
     wording with the highest draw: an answer is only "seen" if something of it is trained on.
     """
+    names, number = np.unique(group, return_inverse=True)
+    highest = np.zeros(len(names))
+    np.maximum.at(highest, number, draw)
     anchored = is_dialogue | np.isin(wording, wording[is_dialogue])
-    if not len(group):
-        return anchored
-    order = np.lexsort((draw, group))
-    last_of_group = np.append(group[order][1:] != group[order][:-1], True)
-    # Groups are ordered here, so the highest draw of a pair's group is found by counting groups.
-    number = np.concatenate([[0], np.cumsum(last_of_group)[:-1]])
-    highest = np.empty(len(draw), draw.dtype)
-    highest[order] = draw[order[last_of_group]][number]
-    return anchored | (draw == highest)
+    return anchored | (draw == highest[number])
