@@ -61,11 +61,9 @@ def join_groups(
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if not len(pieces):
-        return pieces.astype(np.uint64)
     names, piece = np.unique(pieces, return_inverse=True)
-    wording = np.unique(wordings, return_inverse=True)[1]
-    nodes = len(names) + int(wording.max()) + 1
+    asked, wording = np.unique(wordings, return_inverse=True)
+    nodes = len(names) + len(asked)
     links = coo_array(
         (
             np.ones(len(piece), np.int8),
@@ -74,6 +72,5 @@ def join_groups(
         (nodes, nodes),
     )
     component = connected_components(links, directed=False)[1][: len(names)]
-    smallest = np.full(int(component.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(smallest, component, names)
-    return smallest[component][piece]
+    _, first, group = np.unique(component, return_index=True, return_inverse=True)
+    return names[first][group][piece]  # names ascend: the first of a group is its smallest
