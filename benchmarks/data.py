@@ -148,11 +148,11 @@ def timed(action: Callable[[], Any], seconds: list[float]) -> Any:
 
 def encode_through_cache(teacher: Any, path: Path, texts: list[str]) -> np.ndarray:
     """Return the vectors of texts the way a corpus gets them: deduplicated, cached, looked up."""
-    from cube.data.schema import text_id
+    from cube.data.schema import text_digest
     from cube.teacher.cache import EmbeddingCache
     from cube.teacher.encoding import encode_missing
 
-    ids = [text_id(text) for text in texts]
+    ids = [text_digest(text).hex() for text in texts]
     distinct = dict(zip(ids, texts, strict=True))
     with EmbeddingCache(path) as cache:
         names, values = list(distinct), list(distinct.values())
@@ -163,10 +163,10 @@ def encode_through_cache(teacher: Any, path: Path, texts: list[str]) -> np.ndarr
 
 def bench_lookups(folder: Path, vectors: int = 50_000, dimension: int = 384) -> dict[str, float]:
     """Return vectors read a second from a warm cache, in batches, in random order."""
-    from cube.data.schema import text_id
+    from cube.data.schema import text_digest
     from cube.teacher.cache import EmbeddingCache
 
-    ids = [text_id(str(i)) for i in range(vectors)]
+    ids = [text_digest(str(i)).hex() for i in range(vectors)]
     matrix = np.random.default_rng(0).standard_normal((vectors, dimension)).astype(np.float32)
     with EmbeddingCache(folder / "warm.sqlite") as cache:
         started = time.perf_counter()

@@ -41,11 +41,6 @@ def digest_keys(digests: Iterable[bytes]) -> np.ndarray:
     return np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
 
 
-def text_id(text: str) -> str:
-    """Return the identity of a cleaned text in hex."""
-    return text_digest(text).hex()
-
-
 def key_of(text: str) -> int:
     """Return a 64-bit key of a text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
