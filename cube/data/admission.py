@@ -42,10 +42,6 @@ class Admission:
         candidates = self._without_repeated_ids(candidates)
         return self._without_near_duplicates(candidates, files) if self._near else candidates
 
-    def _refuse(self, candidate: Candidate, reason: str) -> None:
-        row = candidate.row
-        self._quarantine.add(row.file, row.line, reason, row.value, row.count)
-
     def _without_repeated_ids(self, candidates: list[Candidate]) -> list[Candidate]:
         """Quarantine records whose id stands for something else in the same file."""
         named = [i for i, c in enumerate(candidates) if c.record.identity is not None]
@@ -60,7 +56,8 @@ class Admission:
         refused = {named[i] for i in np.flatnonzero(clash)}
         for i in sorted(refused):
             identity = str(candidates[i].record.identity).replace("\0", ", answer ")
-            self._refuse(candidates[i], f"id {identity!r} stood for other content before")
+            reason = f"id {identity!r} stood for other content before"
+            self._quarantine.add(candidates[i].row, reason)
         return [c for i, c in enumerate(candidates) if i not in refused]
 
     def _without_near_duplicates(
@@ -85,6 +82,7 @@ class Admission:
         for i, repeats in zip(judged, self._repeats.values[numbers].tolist(), strict=True):
             if repeats >= 0:
                 file, line = self._near.place(repeats)
-                self._refuse(candidates[i], f"nearly repeats line {line} of {files[file]!r}")
+                reason = f"nearly repeats line {line} of {files[file]!r}"
+                self._quarantine.add(candidates[i].row, reason)
                 refused.add(i)
         return [c for i, c in enumerate(candidates) if i not in refused]

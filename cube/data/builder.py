@@ -92,7 +92,7 @@ class Builder:
         try:
             yield
         except RowError as error:
-            self._quarantine.add(row.file, row.line, str(error), row.value, row.count)
+            self._quarantine.add(row, str(error))
 
     def _take(self, record: Record, row: Row) -> None:
         check_quality(record, self._config.filters)

@@ -5,9 +5,11 @@ import re
 from collections import Counter
 from typing import IO, Any
 
+from cube.data.rows import Row
+
 _MAX_SHOWN = 4_000  # characters of a row kept beside its reason; file and line lead to the rest
 _MAX_REASONS = 200  # kinds of reasons counted one by one
-_NUMBER = re.compile(r"\d[\d,]*|'[^']*'|U\+[0-9A-F]+")
+_DIFFERING = re.compile(r"\d[\d,]*|'[^']*'|U\+[0-9A-F]+")  # from row to row
 
 
 class Quarantine:
@@ -25,23 +27,19 @@ class Quarantine:
         self.examples: dict[str, dict[str, Any]] = {}
         self._file = file
 
-    def add(self, file: str, line: int, reason: str, value: Any, count: int = 1) -> None:
+    def add(self, row: Row, reason: str) -> None:
         """Write a row."""
-        self.num_rows += count
-        kind = kind_of(reason)
+        self.num_rows += row.count
+        kind = _DIFFERING.sub("…", reason)
         if kind not in self.reasons and len(self.reasons) >= _MAX_REASONS:
             kind = "other reasons"
-        self.reasons[kind] += count
-        self.examples.setdefault(kind, {"file": file, "line": line, "reason": reason})
-        entry = {"file": file, "line": line, "reason": reason, "row": _shortened(value)}
-        if count > 1:
-            entry["rows"] = count
+        self.reasons[kind] += row.count
+        example = {"file": row.file, "line": row.line, "reason": reason}
+        self.examples.setdefault(kind, example)
+        entry = {**example, "row": _shortened(row.value)}
+        if row.count > 1:
+            entry["rows"] = row.count
         self._file.write(json.dumps(entry, ensure_ascii=True, default=repr) + "\n")
-
-
-def kind_of(reason: str) -> str:
-    """Return the reason without what differs from row to row."""
-    return _NUMBER.sub("…", reason)
 
 
 def _shortened(value: Any) -> Any:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from cube import storage
 from cube.data.corpus import Corpus
 from cube.data.quarantine import Quarantine
+from cube.data.rows import Row
 from cube.errors import DataError
 
 
@@ -67,8 +68,8 @@ def _quarantine(corpus: Corpus, reasons: dict[int, str], path: Path) -> Quaranti
     with path.open("a", encoding="utf-8") as file:
         quarantine = Quarantine(file)
         for i, question, answer, source in zip(positions, questions, answers, sources, strict=True):
-            row = {"question": question, "answer": answer}
-            quarantine.add(source, i, reasons[i], row)
+            row = Row(source, i, {"question": question, "answer": answer})
+            quarantine.add(row, reasons[i])
     return quarantine
 
 
