@@ -158,7 +158,7 @@ def _find(
     """Return the files in the order they were named, standard input among them as a copy."""
     if names.count(STDIN) > 1:
         raise DataError("Standard input (-) can be named only once.")
-    parts = {n: find_files([resolve_source(n)], config.format, home) for n in names if n != STDIN}
+    parts = {n: find_files(resolve_source(n), config.format, home) for n in names if n != STDIN}
     spooled = None
     if STDIN in names:  # last, when nothing else can be wrong: it is a copy to be deleted
         spooled = spool_stdin(root, config.format, _MAX_STDIN_BYTES)

@@ -64,55 +64,27 @@ class Found:
     skipped: list[dict[str, str]] = field(default_factory=list)
 
 
-def find_files(
-    sources: list[str | Path], wanted_format: str = "auto", own: Path | None = None
-) -> Found:
-    """Return the data files among paths, folders (searched in name order) and glob patterns.
+def find_files(path: Path, wanted_format: str = "auto", own: Path | None = None) -> Found:
+    """Return the data files of a path, a folder (searched in name order) or a glob pattern.
 
     Args:
-        sources: paths; `**` in a pattern reaches into sub-folders. A path that exists is never
-            taken for a pattern.
+        path: `**` in a pattern reaches into sub-folders. A path that exists is never taken for a
+            pattern.
         wanted_format: read every file as this format, whatever its name; `auto`: by suffix.
         own: folder that what is read is written to. A folder or pattern that reaches into it from
             outside passes it over; places inside it can be named.
 
     Raises:
-        DataError: when a path is missing, is a device or the like, or nothing is found.
+        DataError: when the path is missing, is a device or the like, or nothing is found.
     """
+    if "\0" in str(path):
+        raise DataError(f"{str(path)!r} is not a path: it holds a NUL character.")
     own = None if own is None else own.resolve()
     found = Found()
-    for source in sources:
-        path = Path(source)
-        if "\0" in str(path):
-            raise DataError(f"{str(path)!r} is not a path: it holds a NUL character.")
-        if not os.path.lexists(path) and glob.has_magic(str(path)):
-            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
-            if not matches:
-                raise DataError(f"No file matches {path}.")
-            before = len(found.files)
-            reaches_in = own is not None and own not in _fixed_part(path).parents
-            saved: set[Path] = set()  # datasets taken whole, whose files may match as well
-            for match in map(Path, matches):
-                if not saved.isdisjoint(match.parents):
-                    continue
-                is_own = reaches_in and own in match.resolve().parent.parents
-                if match.is_dir():
-                    if not is_own and _take_dataset_folder(match, match.name, found):
-                        saved.add(match)
-                    continue
-                if _is_of_dataset(match):
-                    found.skipped.append({"file": match.name, "reason": _OF_DATASET})
-                    continue
-                if is_own:
-                    found.skipped.append({"file": match.name, "reason": _OWN})
-                    continue
-                _take_from_folder(match, match.name, wanted_format, found)
-            if len(found.files) == before:
-                of_dataset = any(_is_of_dataset(Path(match)) for match in matches)
-                hint = f"What does {_OF_DATASET}." if of_dataset else _known()
-                raise DataError(f"No data file matches {path}. {hint}")
-        else:
-            _take_named(path, wanted_format, found, own)
+    if not os.path.lexists(path) and glob.has_magic(str(path)):
+        _take_matches(path, wanted_format, found, own)
+    else:
+        _take_named(path, wanted_format, found, own)
     found.files = [replace(file, label=_readable(file.label)) for file in found.files]
     found.skipped = [{**entry, "file": _readable(entry["file"])} for entry in found.skipped]
     return found
@@ -187,6 +159,30 @@ def _status(path: Path) -> os.stat_result:
         raise DataError(f"Cannot open {path}: {error.strerror}.") from None
 
 
+def _take_matches(pattern: Path, wanted_format: str, found: Found, own: Path | None) -> None:
+    matches = list(map(Path, sorted(glob.glob(str(pattern), recursive=True))))  # noqa: PTH207
+    if not matches:
+        raise DataError(f"No file matches {pattern}.")
+    reaches_in = own is not None and own not in _fixed_part(pattern).parents
+    saved: set[Path] = set()  # datasets taken whole, whose files may match as well
+    for match in matches:
+        if not saved.isdisjoint(match.parents):
+            continue
+        is_own = reaches_in and own in match.resolve().parent.parents
+        if match.is_dir():
+            if not is_own and _take_dataset_folder(match, match.name, found):
+                saved.add(match)
+        elif _is_of_dataset(match):
+            found.skipped.append({"file": match.name, "reason": _OF_DATASET})
+        elif is_own:
+            found.skipped.append({"file": match.name, "reason": _OWN})
+        else:
+            _take_from_folder(match, match.name, wanted_format, found)
+    if not found.files:
+        hint = f"What does {_OF_DATASET}." if any(map(_is_of_dataset, matches)) else _known()
+        raise DataError(f"No data file matches {pattern}. {hint}")
+
+
 def _take_named(path: Path, wanted_format: str, found: Found, own: Path | None) -> None:
     mode = _status(path).st_mode
     if stat.S_ISDIR(mode):
@@ -195,13 +191,12 @@ def _take_named(path: Path, wanted_format: str, found: Found, own: Path | None) 
                 f"Folder {path} is where what is read from it would be written: put the files into "
                 "a folder of their own, which may lie inside."
             )
-        before = len(found.files)
         if not _take_dataset_folder(path, path.name, found):
             for file in _walk(path, found, own):
                 label = file.relative_to(path).as_posix()
                 if not _take_dataset_folder(file, label, found):
                     _take_from_folder(file, label, wanted_format, found)
-        if len(found.files) == before:
+        if not found.files:
             raise DataError(f"No data file in folder {path}. {_known()}")
         return
     if not stat.S_ISREG(mode):

@@ -194,7 +194,7 @@ def test_a_folder_named_like_a_file_is_a_folder(tmp_path, capsys):
     (tmp_path / "a.jsonl").mkdir()
     assert "No data file in folder" in refused(tmp_path, capsys, tmp_path / "a.jsonl")
     (tmp_path / "a.jsonl" / "b.jsonl").write_text(LINE)
-    assert len(find_files([tmp_path / "a.jsonl"]).files) == 1
+    assert len(find_files(tmp_path / "a.jsonl").files) == 1
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
