@@ -216,15 +216,13 @@ def _take_from_folder(path: Path, label: str, wanted_format: str, found: Found) 
     except OSError as error:
         found.skipped.append({"file": label, "reason": str(error.strerror)})
         return
-    file = _by_suffix(path, label, "auto")
-    if isinstance(file, str) and wanted_format == "auto":
+    file = _by_suffix(path, label, wanted_format)
+    if isinstance(file, str):
         found.skipped.append({"file": label, "reason": file})
     elif not stat.S_ISREG(mode):
         found.skipped.append({"file": label, "reason": f"is a {_kind(mode)}"})
     else:
-        named = _by_suffix(path, label, wanted_format)
-        assert isinstance(named, SourceFile)
-        found.files.append(named)
+        found.files.append(file)
 
 
 def _take_dataset_folder(folder: Path, label: str, found: Found) -> bool:

@@ -331,6 +331,18 @@ def test_folders_globs_and_odd_names(tmp_path):
         ingest(tmp_path, tmp_path / "*.nothing")
 
 
+def test_what_cannot_be_read_as_the_format_that_is_named_is_passed_over(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    pq.write_table(pa.table({"text": ["a"]}), folder / "a.table")
+    (folder / "b.jsonl.gz").write_bytes(b"")
+    corpus = ingest(tmp_path, folder, format="parquet")
+    assert corpus.texts() == ["a"]
+    (skipped,) = corpus.manifest["skipped"]
+    assert skipped["file"] == "b.jsonl.gz"
+    assert "compressed" in skipped["reason"]
+
+
 def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):
     for day in ("1", "2"):
         (tmp_path / day / "log").mkdir(parents=True)
