@@ -11,7 +11,7 @@ confidence.json     when to trust an answer (absent with too few validation ques
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,7 @@ class SavedCube:
         """
         path = self.folder / "confidence.json"
         with _whole(path):
-            return Confidence.from_json(storage.read_json(path)) if path.is_file() else None
+            return Confidence(**storage.read_json(path)) if path.is_file() else None
 
     def reference(self) -> np.ndarray:
         """Return the sample of training questions, shape (rows, dim).
@@ -166,7 +166,7 @@ def save_model(
         storage.write_bytes(temporary / "README.md", card.encode())
         np.save(temporary / "reference.npy", reference)
         if confidence is not None:
-            storage.write_json(temporary / "confidence.json", confidence.to_json())
+            storage.write_json(temporary / "confidence.json", asdict(confidence))
         if bank is not None:
             (temporary / "bank").mkdir()
             texts, vectors = bank

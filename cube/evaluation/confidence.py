@@ -8,7 +8,7 @@ nearest training questions (Sun et al. 2022, "Out-of-Distribution Detection with
 Neighbors"), as the share of validation questions that are less novel.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,15 +79,6 @@ class Confidence:
     distances: list[float]  # quantiles of validation questions' distances to training
     fitted_on: int
     threshold: float = THRESHOLD
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Confidence":
-        """Read what `to_json` gave."""
-        return cls(**values)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
     def novelty(
         self, questions: Float[np.ndarray, "n D"], reference: Float[np.ndarray, "m D"]

@@ -1,5 +1,8 @@
 """A probability of 0.7 is right seven times in ten; a question from elsewhere is novel."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -41,7 +44,7 @@ def test_probabilities_hold_on_the_test_part(noisy):
     assert values["brier"] < share * (1 - share) * 0.8
     assert values["answered_accuracy"] > values["accuracy"] + 0.1
     assert values["answered_without"] < values["answered_share"] / 2
-    assert Confidence.from_json(confidence.to_json()) == confidence
+    assert Confidence(**json.loads(json.dumps(asdict(confidence)))) == confidence
 
 
 def asked_of(right: np.ndarray, missing: np.ndarray | None = None) -> Asked:
