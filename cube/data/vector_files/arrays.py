@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,7 @@ def read_npz(path: Path, name: str | None) -> np.ndarray:
         raise DataError(
             f"{path} is not a whole .npz archive of plain arrays ({first_line(error)}). {_PICKLED}"
         ) from None
-    except Exception as error:  # zlib.error has no public base besides Exception
-        if isinstance(error, DataError | OSError) or type(error).__module__ != "zlib":
-            raise
+    except zlib.error as error:
         raise DataError(f"{path} is cut off or corrupt ({first_line(error)}).") from None
 
 

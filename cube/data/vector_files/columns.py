@@ -26,7 +26,7 @@ def read_parquet(path: Path, name: str | None) -> np.ndarray:
         if first is None:
             raise DataError(f"{path} has no rows.")
         width = _widths(path, first.column(0), 0)[1]
-        dtype = _dtype(first.column(0))
+        dtype = np.dtype(first.column(0).type.value_type.to_pandas_dtype())
         needed = file.metadata.num_rows * width * dtype.itemsize
         if needed > max(_FREE_BYTES, path.stat().st_size * _MAX_BYTES_PER_FILE_BYTE):
             raise DataError(f"{path} unpacks to {needed:,} bytes: a decompression bomb?")
@@ -59,10 +59,6 @@ def _choose(path: Path, schema: pa.Schema, wanted: str | None) -> str:
         f"{path} has {problem} of float lists: name one, as in {path.name}#column. There are: "
         f"{', '.join(names) or 'none'}."
     )
-
-
-def _dtype(column: pa.Array) -> np.dtype:
-    return np.dtype(column.type.value_type.to_pandas_dtype())
 
 
 def _widths(path: Path, column: pa.Array, before: int) -> tuple[np.ndarray, int]:
