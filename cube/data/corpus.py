@@ -34,7 +34,6 @@ from cube.errors import DataError
 from cube.locks import locked
 
 FORMAT = 7  # part of every digest: raise it when the meaning of a corpus changes
-_MAX_STDIN_BYTES = 64 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -161,7 +160,7 @@ def _find(
     parts = {n: find_files(resolve_source(n), config.format, home) for n in names if n != STDIN}
     spooled = None
     if STDIN in names:  # last, when nothing else can be wrong: it is a copy to be deleted
-        spooled = spool_stdin(root, config.format, _MAX_STDIN_BYTES)
+        spooled = spool_stdin(root, config.format)
         parts[STDIN] = Found([spooled])
     found = Found()
     for name in names:

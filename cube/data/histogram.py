@@ -43,7 +43,7 @@ def _range(step: int) -> tuple[int, int]:
     return (0, 0) if step < 0 else ((1 << step - 1) + 1 if step else 1, 1 << step)
 
 
-def draw(histogram: dict, indent: str = "  ") -> list[str]:
+def draw(histogram: dict) -> list[str]:
     """Return the lines of a bar chart of `Histogram.to_json`."""
     most = max((part["count"] for part in histogram["bins"]), default=0)
     names = [
@@ -54,6 +54,6 @@ def draw(histogram: dict, indent: str = "  ") -> list[str]:
     counts = [f"{part['count']:,}" for part in histogram["bins"]]
     wide = max(map(len, counts), default=0)
     return [
-        f"{indent}{name:>{width}}  {count:>{wide}}  {'█' * max(1, round(_BAR * p['count'] / most))}"
+        f"  {name:>{width}}  {count:>{wide}}  {'█' * max(1, round(_BAR * p['count'] / most))}"
         for name, count, p in zip(names, counts, histogram["bins"], strict=True)
     ]

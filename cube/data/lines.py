@@ -14,16 +14,16 @@ class Line(NamedTuple):
     error: str | None = None
 
 
-def read_lines(stream: IO[bytes], max_bytes: int = MAX_ROW_BYTES) -> Iterator[Line]:
+def read_lines(stream: IO[bytes]) -> Iterator[Line]:
     """Yield the lines of a UTF-8 stream; a line too long is passed over in pieces."""
     number = 0
-    while line := stream.readline(max_bytes):
+    while line := stream.readline(MAX_ROW_BYTES):
         number += 1
-        if len(line) == max_bytes and not line.endswith(b"\n"):
+        if len(line) == MAX_ROW_BYTES and not line.endswith(b"\n"):
             start = line[:1_000].decode(errors="replace")
             while line and not line.endswith(b"\n"):
-                line = stream.readline(max_bytes)
-            yield Line(number, start, f"line is longer than {max_bytes} bytes")
+                line = stream.readline(MAX_ROW_BYTES)
+            yield Line(number, start, f"line is longer than {MAX_ROW_BYTES} bytes")
             continue
         try:
             yield Line(number, line.decode())

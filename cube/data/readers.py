@@ -18,9 +18,7 @@ from cube.data.turn_rows import gather_turns
 from cube.errors import DataError
 
 
-def read_rows(
-    file: SourceFile, config: DataConfig, state: tuple[int, ...] | None = None
-) -> Iterator[Row]:
+def read_rows(file: SourceFile, config: DataConfig, state: tuple[int, ...]) -> Iterator[Row]:
     """Yield the rows of a file; turns stored one a row are gathered into dialogues.
 
     Args:
@@ -32,9 +30,8 @@ def read_rows(
         DataError: when the file as a whole cannot be read, or changed since `state` was taken.
     """
     with reading(file):
-        before = state if state is not None else state_of(file.path)
         yield from gather_turns(_rows(file, config), config.columns)
-        if state_of(file.path) != before:
+        if state_of(file.path) != state:
             raise DataError(f"{file.path} changed while it was read: wait for its writer.")
 
 

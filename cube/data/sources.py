@@ -30,6 +30,7 @@ FORMATS = {
     ".txt": "text",
     ".text": "text",
 }
+_MAX_STDIN_BYTES = 64 * 1024**3
 _WHOLE_FILE = {"parquet", "arrow"}  # read at random positions: not through a decompressor
 _OWN = "is where what is read is written to"
 _ARROW_SPLITS = "dataset_dict.json"  # marks a folder of several such folders
@@ -121,11 +122,11 @@ def _readable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def spool_stdin(folder: Path, wanted_format: str, max_bytes: int) -> SourceFile:
+def spool_stdin(folder: Path, wanted_format: str) -> SourceFile:
     """Copy standard input to a file in `folder`, so it has a digest and can be read like any other.
 
     Raises:
-        DataError: when nothing or more than `max_bytes` comes in.
+        DataError: when nothing or more than 64 GiB comes in.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".stdin-", dir=folder)
@@ -134,8 +135,8 @@ def spool_stdin(folder: Path, wanted_format: str, max_bytes: int) -> SourceFile:
             copied = 0
             while block := sys.stdin.buffer.read(1 << 20):
                 copied += len(block)
-                if copied > max_bytes:
-                    raise DataError(f"Standard input is longer than {max_bytes:,} bytes.")
+                if copied > _MAX_STDIN_BYTES:
+                    raise DataError(f"Standard input is longer than {_MAX_STDIN_BYTES:,} bytes.")
                 file.write(block)
         if not copied:
             raise DataError("Standard input is empty.")
