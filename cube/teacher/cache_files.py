@@ -12,7 +12,6 @@ from cube.teacher.cache import EmbeddingCache, checksum
 from cube.teacher.fidelity import fidelity, note_fidelity
 
 _NAME = re.compile(r"(?P<fingerprint>[0-9a-f]{16})\.(?P<dtype>float16|float32)\.sqlite")
-_ROWS = 2_000
 
 
 def cache_files(folder: Path) -> list[Path]:

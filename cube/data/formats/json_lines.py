@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 from cube.data.lines import Line, read_lines
 from cube.data.rows import Row
@@ -30,7 +30,6 @@ def read(stream: IO[bytes], label: str) -> Iterator[Row]:
 
 
 def _decode(text: str, line: Line, label: str) -> Row:
-    value: Any = text
     try:
         return Row(label, line.number, _DECODER.decode(text))
     except RecursionError:
@@ -41,4 +40,4 @@ def _decode(text: str, line: Line, label: str) -> Row:
         reason = f"not valid JSON: {error.msg.removesuffix(' at')} at column {error.colno}"
     except ValueError as error:  # a number with thousands of digits
         reason = f"not valid JSON: {error}"
-    return Row(label, line.number, value, reason)
+    return Row(label, line.number, text, reason)
