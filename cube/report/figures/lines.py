@@ -42,7 +42,6 @@ class Axes:
     write_x: Callable[[float], str] = compact
     percent_y: bool = False  # y is a share, drawn from 0 to 100 %
     height: int = 300
-    dots: bool = True
 
     def write_y(self, value: float) -> str:
         """Write a value of y."""
@@ -97,8 +96,7 @@ def _series(one: Series, across: Scale, up: Scale, axes: Axes) -> Element:
         made.append(path(places, "stroke expected" if one.expected else "stroke"))
     for (x, y), (at, value) in zip(places, one.points, strict=True):
         tip = f"{one.name}, {axes.x} {axes.write_x(at)}: {axes.write_y(value)}"
-        kind = "point" if axes.dots else "point unseen-point"
-        made.append(element("circle", cx=x, cy=y, r=3, class_=kind, data_tip=tip))
+        made.append(element("circle", cx=x, cy=y, r=3, class_="point", data_tip=tip))
     return element("g", made, class_=f"series {one.class_}", data_series=one.name)
 
 
