@@ -24,19 +24,16 @@ _MAY_PASS = (OSError, sqlite3.OperationalError)  # a busy disk, a locked cache, 
 _WILL_NOT_PASS = (PermissionError, IsADirectoryError, NotADirectoryError)
 
 
-def step(
-    name: str, description: str, run_name: str, retry: bool = False, hours: float = 1
-) -> Callable[..., Any]:
+def step(name: str, description: str, run_name: str, hours: float = 1) -> Callable[..., Any]:
     """Return a decorator that makes a function a Prefect task.
 
-    Results are not cached by Prefect: every step finds its own earlier work by digest, in any
-    process and on any night.
+    It is tried again after errors that may pass; never after a `CubeError`. Results are not cached
+    by Prefect: every step finds its own earlier work by digest, in any process and on any night.
 
     Args:
         name: shown in the UI.
         description: shown in the UI.
         run_name: template over the parameters, with a digest where that helps.
-        retry: try again after errors that may pass; never after a `CubeError`.
         hours: time limit. It interrupts the step where it is (flows call tasks directly, in their
             main thread), and counts as an error that may pass.
     """
@@ -45,10 +42,10 @@ def step(
         description=description,
         task_run_name=run_name,
         cache_policy=NO_CACHE,
-        retries=_RETRIES if retry else 0,
-        retry_delay_seconds=exponential_backoff(_FIRST_WAIT_SECONDS) if retry else None,
-        retry_jitter_factor=0.5 if retry else None,
-        retry_condition_fn=may_pass if retry else None,
+        retries=_RETRIES,
+        retry_delay_seconds=exponential_backoff(_FIRST_WAIT_SECONDS),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=may_pass,
         timeout_seconds=hours * 3600,
     )
 

@@ -12,7 +12,6 @@ from tasks.common import step
     "Ingest data",
     "Read the sources into a corpus; rows that cannot be used go to its quarantine.",
     "Ingest data of {config.name}",
-    retry=True,
     hours=6,
 )
 def ingest_data(config: Config) -> dict[str, Any]:

@@ -27,7 +27,6 @@ FOUND = "cube.drift.found"  # the event that deployments/automations.yaml waits 
     "Watch drift",
     "Compare the newest questions with those of the champion (Evidently). Reports, never stops.",
     "Watch drift for {run[id]}",
-    retry=True,
 )
 def watch_drift(run: dict[str, str]) -> dict[str, Any]:
     """Return whether drift was judged and found, with a note."""
@@ -39,7 +38,6 @@ def watch_drift(run: dict[str, str]) -> dict[str, Any]:
     "Monitor drift",
     "Compare the newest questions and answers with the champion's; tell whoever waits for drift.",
     "Monitor drift of {config.name}",
-    retry=True,
 )
 def monitor_drift(config: Config) -> dict[str, Any]:
     """Return whether drift was judged and found, with a note; emit an event where it was found."""

@@ -16,7 +16,6 @@ from tasks.memory import halving
     "Embed corpus",
     "Encode the texts the cache lacks and lay all vectors out as one memory-mapped matrix.",
     "Embed corpus {corpus[digest]}",
-    retry=True,
     hours=24,
 )
 def embed_corpus(config: Config, corpus: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from tasks.memory import with_less_memory
     "Evaluate cube",
     "Score the cube against every baseline and the champion on questions it never saw.",
     "Evaluate {run[id]}",
-    retry=True,
     hours=24,
 )
 def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
@@ -49,7 +48,6 @@ def evaluate_cube(run: dict[str, str]) -> dict[str, Any]:
     "Publish and gate",
     "Put the model into the registry; it becomes champion only if the verdict says so.",
     "Publish {run[id]}",
-    retry=True,
 )
 def publish_cube(run: dict[str, str]) -> dict[str, Any]:
     """Return version, path, champion and whether the version was promoted."""
@@ -64,7 +62,6 @@ def publish_cube(run: dict[str, str]) -> dict[str, Any]:
     "Promote version",
     "Make a version of the registry the champion, or go back to an earlier one.",
     "Promote {version} of {config.name}",
-    retry=True,
 )
 def promote_version(
     config: Config, version: str, by: str, reason: str, against_the_gate: bool = False

@@ -10,7 +10,6 @@ from tasks.common import open_run, step
     "Write report",
     "Render the run's report: one HTML file that needs no network.",
     "Report on {run[id]}",
-    retry=True,
 )
 def write_report(run: dict[str, str]) -> str:
     """Return the path of the report."""

@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
     "Screen pairs",
     "Leave out pairs that fail an expectation marked `quarantine`, each with the reason.",
     "Screen pairs of {corpus[digest]}",
-    retry=True,
 )
 def screen_pairs(config: Config, corpus: dict[str, Any]) -> dict[str, Any]:
     """Return folder and digest of the corpus without them, and how many were left out."""

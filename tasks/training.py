@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
     "Start run",
     "Open the folder of this run, or the one of an earlier attempt with equal data and settings.",
     "Start run on vectors {vectors[digest]}",
-    retry=True,
 )
 def start_run(config: Config, corpus: dict[str, Any], vectors: dict[str, Any]) -> dict[str, str]:
     """Return folder and id of the run, and its settings for the tasks that follow."""
@@ -44,7 +43,6 @@ def require_trained(run: dict[str, str]) -> None:
     "Train cube",
     "Train through the stages of the curriculum; goes on from the last checkpoint if there is one.",
     "Train {run[id]}",
-    retry=True,
     hours=24,
 )
 def train_cube_model(run: dict[str, str]) -> dict[str, Any]:

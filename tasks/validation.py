@@ -26,7 +26,6 @@ _SUITES = ("records", "pairs", "dialogues", "embeddings", "curves")
     "Validate records",
     "Check how many of the rows could be used; a critical failure stops the run.",
     "Validate records of {run[id]}",
-    retry=True,
 )
 def validate_records(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, rows and the number of failed expectations."""
@@ -39,7 +38,6 @@ def validate_records(run: dict[str, str]) -> dict[str, Any]:
     "Validate pairs",
     "Check questions and answers against the suite of pairs; a critical failure stops the run.",
     "Validate pairs of {run[id]}",
-    retry=True,
 )
 def validate_pairs(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, rows and the number of failed expectations."""
@@ -52,7 +50,6 @@ def validate_pairs(run: dict[str, str]) -> dict[str, Any]:
     "Validate dialogues",
     "Check dialogues against their suite; a critical failure stops the run.",
     "Validate dialogues of {run[id]}",
-    retry=True,
 )
 def validate_dialogues(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, rows and the number of failed expectations."""
@@ -65,7 +62,6 @@ def validate_dialogues(run: dict[str, str]) -> dict[str, Any]:
     "Validate embeddings",
     "Check the vectors against the suite of embeddings; a critical failure stops the run.",
     "Validate embeddings of {run[id]}",
-    retry=True,
 )
 def validate_embeddings(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, rows and the number of failed expectations."""
@@ -82,7 +78,6 @@ def validate_embeddings(run: dict[str, str]) -> dict[str, Any]:
     "Validate curves",
     "Check the course of the training; a critical failure stops the run before it is judged.",
     "Validate curves of {run[id]}",
-    retry=True,
 )
 def validate_curves(run: dict[str, str]) -> dict[str, Any]:
     """Return suite, rows and the number of failed expectations."""

@@ -152,7 +152,7 @@ def test_a_time_limit_interrupts_a_step(prefect_server):
 
     @flow
     def waiting() -> None:
-        wait()
+        wait.with_options(retries=0)()
 
     state = waiting(return_state=True)
     assert state.is_failed()
