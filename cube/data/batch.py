@@ -31,7 +31,8 @@ class Batch:
     dialogue: list[str | None] = field(default_factory=list)
     turn: list[int] = field(default_factory=list)
     context: list[list[int]] = field(default_factory=list)
-    record_of_text: list[int] = field(default_factory=list)
+    bare: list[int] = field(default_factory=list)  # texts that belong to no pair
+    record_of_bare: list[int] = field(default_factory=list)
     record_of_pair: list[int] = field(default_factory=list)
 
     def take(self, candidates: list[Candidate]) -> None:
@@ -44,8 +45,8 @@ class Batch:
             elif isinstance(record, Dialogue):
                 self._dialogue(i, record)
             else:
-                self.record_of_text.append(i)
-                self._text(record.text, PASSAGE, record.source)
+                self.record_of_bare.append(i)
+                self.bare.append(self._text(record.text, PASSAGE, record.source))
 
     @property
     def keys(self) -> np.ndarray:

@@ -159,9 +159,8 @@ class Builder:
         if batch.question:
             kept = self._take_pairs(batch, rows)
             brought_something[np.asarray(batch.record_of_pair)[kept]] = True
-        if batch.record_of_text:  # a bare text is the only text of its record
-            own = _positions_of_bare_texts(batch)
-            brought_something[np.asarray(batch.record_of_text)[new_texts[own]]] = True
+        if batch.bare:  # each is the only text of its record
+            brought_something[np.asarray(batch.record_of_bare)[new_texts[batch.bare]]] = True
         for candidate, new in zip(admitted, brought_something.tolist(), strict=True):
             self._count(candidate.record, candidate.row.count, new)
 
@@ -229,12 +228,3 @@ class Builder:
                 writer.write_table(table.cast(PAIRS))
                 done += batch.num_rows
         (self._folder / _UNGROUPED).unlink()
-
-
-def _positions_of_bare_texts(batch: Batch) -> np.ndarray:
-    """Return the positions of texts that belong to no pair."""
-    of_pairs = np.zeros(len(batch.texts), bool)
-    of_pairs[batch.question] = of_pairs[batch.answer] = True
-    for context in batch.context:
-        of_pairs[context] = True
-    return np.flatnonzero(~of_pairs)
