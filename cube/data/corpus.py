@@ -205,10 +205,11 @@ def _read(
         content = builder.finish()
     if not builder.num_kept:
         raise DataError(_nothing_usable(found.files, quarantine))
+    quarantined = quarantine.reasons.total()
     rows = {
-        "read": builder.num_kept + quarantine.num_rows + builder.num_merged,
+        "read": builder.num_kept + quarantined + builder.num_merged,
         "kept": builder.num_kept,
-        "quarantined": quarantine.num_rows,
+        "quarantined": quarantined,
         "duplicates_merged": builder.num_merged,
     }
     reasons = dict(quarantine.reasons.most_common())
@@ -240,6 +241,6 @@ def _nothing_usable(files: list[SourceFile], quarantine: Quarantine) -> str:
     kind, count = quarantine.reasons.most_common(1)[0]
     first = quarantine.examples[kind]
     return (
-        f"No usable row in {names}: {first['reason']} ({count} of {quarantine.num_rows} rows; "
-        f"the first is line {first['line']} of {first['file']})."
+        f"No usable row in {names}: {first['reason']} ({count} of {quarantine.reasons.total()} "
+        f"rows; the first is line {first['line']} of {first['file']})."
     )

@@ -16,20 +16,17 @@ class Quarantine:
     """Writes rejected rows.
 
     Attributes:
-        num_rows: rows rejected.
         reasons: rows by reason, numbers and names in reasons left out.
         examples: for every reason the first row: file, line, and the reason in full.
     """
 
     def __init__(self, file: IO[str]):
-        self.num_rows = 0
         self.reasons: Counter = Counter()
         self.examples: dict[str, dict[str, Any]] = {}
         self._file = file
 
     def add(self, row: Row, reason: str) -> None:
         """Write a row."""
-        self.num_rows += row.count
         kind = _DIFFERING.sub("…", reason)
         if kind not in self.reasons and len(self.reasons) >= _MAX_REASONS:
             kind = "other reasons"
