@@ -37,16 +37,11 @@ def checksum(text_id: str, value: bytes) -> int:
 
 
 class EmbeddingCache:
-    """Vectors by text id. Values are stored as little-endian bytes of `dtype`.
-
-    Attributes:
-        num_damaged: vectors found with a wrong checksum or length, and deleted, by this object.
-    """
+    """Vectors by text id. Values are stored as little-endian bytes of `dtype`."""
 
     def __init__(self, path: Path, dtype: str = "float32"):
         self.path = path
         self.dtype = np.dtype(dtype).newbyteorder("<")
-        self.num_damaged = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._inode = -1
         self._db: sqlite3.Connection | None = None
@@ -152,13 +147,9 @@ class EmbeddingCache:
                 else:
                     damaged.append(identity)
         if damaged:
-            self._delete(db, damaged)
+            logger.warning("%s: %d damaged vectors deleted", self.path.name, len(damaged))
+            db.executemany("DELETE FROM vectors WHERE text_id = ?", [(i,) for i in damaged])
         return values
-
-    def _delete(self, db: sqlite3.Connection, damaged: list[str]) -> None:
-        logger.warning("%s: %d damaged vectors deleted", self.path.name, len(damaged))
-        self.num_damaged += len(damaged)
-        db.executemany("DELETE FROM vectors WHERE text_id = ?", [(i,) for i in damaged])
 
     def _insert(self, db: sqlite3.Connection, rows: list[tuple], dimension: int) -> None:
         with db:

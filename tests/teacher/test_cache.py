@@ -117,7 +117,7 @@ def test_a_vector_that_does_not_match_its_checksum_is_missing(tmp_path, change):
     with EmbeddingCache(path) as cache:
         cache.run(lambda db: db.execute(f"UPDATE vectors SET {change} WHERE text_id = '7'"))
         assert list(vectors_in(cache, ["6", "7", "8"])) == ["6", "8"]
-        assert cache.num_damaged == 1
+        assert cache.missing(["6", "7", "8"]) == ["7"]
         cache.put(["7"], vector_of("7")[None])
         np.testing.assert_array_equal(vectors_in(cache, ["7"])["7"], vector_of("7"))
 
