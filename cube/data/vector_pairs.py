@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt64
 
+from cube.data.key_table import KeyTable
+from cube.data.schema import digest_keys
+
 _BLOCK_ROWS = 16_384
 
 
@@ -59,15 +62,11 @@ def _mapped(parts: list[tuple[np.ndarray, np.ndarray]], path: Path) -> np.ndarra
 
 def distinct_rows(matrix: np.ndarray) -> Distinct:
     """Tell which rows of a matrix are equal in float32."""
-    known: dict[bytes, int] = {}
-    first: list[int] = []
-    number = np.empty(len(matrix), np.int64)
-    keys = np.empty(len(matrix), np.uint64)
-    for i, row in enumerate(matrix):
+
+    def digest(row: np.ndarray) -> bytes:
         content = np.ascontiguousarray(row, np.float32) + 0.0  # -0 is 0
-        digest = hashlib.blake2b(content.tobytes(), digest_size=16).digest()
-        number[i] = known.setdefault(digest, len(first))
-        if number[i] == len(first):
-            first.append(i)
-        keys[i] = int.from_bytes(digest[:8], "little")
-    return Distinct(np.array(first), number, keys)
+        return hashlib.blake2b(content.tobytes(), digest_size=16).digest()
+
+    keys = digest_keys(map(digest, matrix))
+    number, new = KeyTable().add(keys)
+    return Distinct(np.flatnonzero(new), number, keys[:, 0])
