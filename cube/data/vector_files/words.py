@@ -12,7 +12,6 @@ from cube.errors import DataError
 
 _MAX_LINE = 1 << 22
 _MAX_WORD = 1 << 16
-_BLOCK_ROWS = 4_096
 
 
 def read_text(path: Path, name: str | None) -> np.ndarray:
@@ -27,24 +26,17 @@ def read_text(path: Path, name: str | None) -> np.ndarray:
         if not first.strip():
             raise DataError(f"{path} has no vectors.")
         counts = _counts(first)
-        blocks: list[np.ndarray] = []
-        rows: list[np.ndarray] = []
+        data, found = bytearray(), 0
         width = counts[1] if counts else None
         for number, line in _lines(file, path, first, skip_first=counts is not None):
             vector = _parse(line, width, path, number)
-            width = len(vector)
-            rows.append(vector)
-            if len(rows) == _BLOCK_ROWS:
-                blocks.append(np.stack(rows))
-                rows = []
-    if rows:
-        blocks.append(np.stack(rows))
-    found = sum(map(len, blocks))
+            width, found = len(vector), found + 1
+            data += vector.tobytes()
     if counts and counts[0] != found:
         raise DataError(f"{path} is cut off: it announces {counts[0]} vectors and has {found}.")
-    if not blocks:
+    if not found:
         raise DataError(f"{path} has no vectors.")
-    return np.concatenate(blocks)
+    return np.frombuffer(data, np.float32).reshape(found, -1)
 
 
 def read_binary(path: Path, name: str | None) -> np.ndarray:
