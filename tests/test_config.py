@@ -55,6 +55,10 @@ def test_overrides_are_yaml_and_reach_into_lists():
     assert load_config(None, ["home='/tmp/a #b'"]).home == Path("/tmp/a #b")
 
 
+def test_off_needs_no_quotes():
+    assert load_config(None, ["data.filters.near_duplicates=off"]) == Config()
+
+
 @pytest.mark.parametrize(
     "override",
     ["seed", "=1", "a..b=1", "name.x=1", "training.stages.9.name=x", "home=/tmp/a #b"],

@@ -1,7 +1,7 @@
 """Settings of the data: where it comes from, what is rejected, how it is divided."""
 
 import codecs
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -48,6 +48,11 @@ class FilterConfig(Section):
     invisible_characters: Literal["remove", "quarantine"] = Field(
         default="remove", description="zero-width characters and direction marks"
     )
+
+    @field_validator("near_duplicates", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, value: Any) -> Any:
+        return "off" if value is False else value  # as YAML reads it without quotes
 
 
 class DataConfig(Section):
