@@ -31,6 +31,8 @@ def ingest(
 
     if unknown := [path for path in paths if path.startswith("-") and path != STDIN]:
         raise ConfigError(f"Unknown option: {unknown[0]}. A file of that name is ./{unknown[0]}.")
+    if out.is_file():
+        raise ConfigError(f"--out {out} is a file: name the folder that corpora go to.")
     corpus = build_corpus(load_config(config, overrides).data, out, list(paths) or None)
     if explain:
         sys.stdout.write(explain_manifest(corpus.manifest))

@@ -239,6 +239,14 @@ def test_an_output_folder_that_cannot_be_written(tmp_path, capsys, out):
     assert "Traceback" not in error
 
 
+def test_an_output_folder_that_is_a_file_of_data(tmp_path, capsys):
+    path = tmp_path / "a.jsonl"
+    path.write_text(LINE)
+    code, _, error = run_command(["ingest", path, "--out", path], capsys)
+    assert (code, path.read_text()) == (2, LINE)
+    assert "a.jsonl is a file: name the folder" in error
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for the superuser")
 def test_a_read_only_output_folder(tmp_path, capsys):
     (tmp_path / "a.jsonl").write_text(LINE)
