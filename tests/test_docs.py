@@ -8,6 +8,7 @@ import pytest
 
 from cube.config import CoreConfig, DataConfig
 from cube.config.curriculum import PRESETS
+from cube.data.opening import state_of
 from cube.data.readers import read_rows
 from cube.data.sources import FORMATS, SourceFile
 from cube.errors import DataError
@@ -41,7 +42,8 @@ def test_every_suffix_has_a_reader_a_name_and_a_place_in_the_guide(tmp_path):
         path = tmp_path / f"empty{suffix}"
         path.touch()
         with suppress(DataError):  # of an empty file; a format without a reader is another error
-            assert list(read_rows(SourceFile(path, path.name, kind), DataConfig(format=kind))) == []
+            file, config = SourceFile(path, path.name, kind), DataConfig(format=kind)
+            assert list(read_rows(file, config, state_of(path))) == []
 
 
 def test_the_log_names_the_defaults_of_now():
