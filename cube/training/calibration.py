@@ -78,13 +78,14 @@ def calibrate(
     cube: Cube, data: TrainingSet, config: TrainingConfig, validation: Validation
 ) -> Calibration:
     """Set `strength`, `memory` and `whitening` of a trained cube and return what was chosen."""
-    memory = _remember(data, cube.config.memory_pairs, config)
+    can_tell = len(validation.task) >= _FEWEST_QUESTIONS
+    memory = _remember(data, cube.config.memory_pairs if can_tell else 0, config)
     if memory is not None:
         memory = memory.to(cube.strength.device)
     answers = _Answers(cube, memory, validation)
     judge = _Judge(answers, data, validation)
     chosen = _Setting()
-    for _ in range(_MOST_ROUNDS if len(validation.task) >= _FEWEST_QUESTIONS else 0):
+    for _ in range(_MOST_ROUNDS if can_tell else 0):
         before = chosen
         chosen = judge.choose(chosen, _strengths(chosen))
         if memory is not None:
